@@ -1,0 +1,34 @@
+"""The kernel: the only place where the world is changed. House rules in CONTRIBUTING.md."""
+
+from tasks.kernel.action import action
+from tasks.kernel.change import Change, Did, Outcome, Unchanged
+from tasks.kernel.check import CheckResult, Verdict, check, graded
+from tasks.kernel.checklist import Checklist, Line, Readiness, collect, settle
+from tasks.kernel.ledger import Kind, Ledger, LocalJournal, PostgresLedger, Record
+from tasks.kernel.run import Approval, Run, begin, current_run
+
+__all__ = [
+    "Approval",
+    "Change",
+    "CheckResult",
+    "Checklist",
+    "Did",
+    "Kind",
+    "Ledger",
+    "Line",
+    "LocalJournal",
+    "Outcome",
+    "PostgresLedger",
+    "Readiness",
+    "Record",
+    "Run",
+    "Unchanged",
+    "Verdict",
+    "action",
+    "begin",
+    "check",
+    "collect",
+    "current_run",
+    "graded",
+    "settle",
+]

@@ -1,0 +1,120 @@
+"""How a change is made: look, plan, approve, record the intent, act once, verify, record the proof.
+
+Written once, here, so that it holds for every action. A crash at any point leaves the ledger able
+to tell the next run where it stopped, and the next run begins by looking.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from prefect import Task, task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.kernel.change import Change, Did, Outcome, Unchanged
+from tasks.kernel.ledger import Kind
+from tasks.kernel.run import Run, current_run
+from trading_core.clock import poll
+from trading_core.errors import CheckFailed, NotVerified, Unreachable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def action(look: Callable[P, Change[T] | Unchanged[T]]) -> Task[P, Outcome[T]]:
+    """Make a task that changes the world from a function that looks and says what to change.
+
+    The task is never retried by the orchestrator and never cached: it verifies itself, and what
+    it could not verify a person must look at.
+    """
+
+    @wraps(look)
+    def perform(*args: P.args, **kwargs: P.kwargs) -> Outcome[T]:
+        return _carry_out(look.__name__, look(*args, **kwargs), current_run())
+
+    make = task(name=look.__name__, cache_policy=NO_CACHE, retries=0, tags=["action"])
+    return make(perform)
+
+
+def _carry_out(name: str, found: Change[T] | Unchanged[T], run: Run) -> Outcome[T]:
+    if isinstance(found, Unchanged):
+        return _nothing_to_do(name, found, run)
+    if run.dry_run:
+        run.plan.append(found.does)
+        return Outcome(Did.PLANNED, f"would {found.does}")
+
+    key = run.key(name, found.target)
+    facts = dict(found.facts) | _require_approval(found, run)
+    run.ledger.append(run, key, Kind.INTENT, found.does, facts)
+    value = _act_once(found, run, key)
+    _verify(found, run, key)
+    return Outcome(Did.CHANGED, found.does, value)
+
+
+def _nothing_to_do(name: str, found: Unchanged[T], run: Run) -> Outcome[T]:
+    """Close what an interrupted run left open: its effect is there, only the proof is missing."""
+    if not run.dry_run:
+        for key in run.ledger.unproven(run.key(name, "")):
+            run.ledger.append(
+                run,
+                key,
+                Kind.PROOF,
+                f"found after an interruption: {found.because}",
+                {},
+            )
+    return Outcome(Did.NOTHING, found.because, found.value)
+
+
+def _require_approval(change: Change[T], run: Run) -> dict[str, object]:
+    if not change.gated:
+        return {}
+    if run.approval is None or not run.approval.approved_by or not run.approval.reason:
+        raise CheckFailed(
+            f"{change.does}: expected an approval with name and reason, found none",
+            next_step=f"ask for approval, then run {run.runbook} again with it",
+        )
+    if run.approval.approved_by == run.actor:
+        raise CheckFailed(
+            f"{change.does}: expected approval by somebody else, was started and approved by "
+            f"{run.actor}",
+            next_step=f"ask a second person to approve {run.runbook}",
+        )
+    return {
+        "approved_by": run.approval.approved_by,
+        "approval_reason": run.approval.reason,
+    }
+
+
+def _act_once(change: Change[T], run: Run, key: str) -> T | None:
+    try:
+        value = change.act(run.fence)
+    except Unreachable as error:
+        # The order may have arrived and only its answer been lost: looking again decides.
+        run.ledger.append(run, key, Kind.NOTE, f"no answer: {error}", {})
+        return None
+    except Exception as error:
+        run.ledger.append(run, key, Kind.FAILED, f"{change.does}: {error}", {})
+        raise
+    run.ledger.append(run, key, Kind.EFFECT, f"asked to {change.does}", {})
+    return value
+
+
+def _verify(change: Change[T], run: Run, key: str) -> None:
+    trouble: list[str] = []
+
+    def holds() -> bool:
+        try:
+            return change.holds()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the effect cannot be seen
+            trouble[:] = [f" ({error})"]
+            return False
+
+    if poll(holds, within=change.within):
+        run.ledger.append(run, key, Kind.PROOF, f"verified: {change.does}", {})
+        return
+    waited = f"{change.within.total_seconds():g} s"
+    sentence = f"{change.does}: not visible after {waited}{''.join(trouble)}"
+    run.ledger.append(run, key, Kind.UNPROVEN, sentence, {})
+    raise NotVerified(
+        sentence, next_step=f"look before you retry; {run.runbook} may be run again"
+    )

@@ -1,0 +1,152 @@
+"""Settings of one stack: where it lives, which ports it takes, how its parts find each other.
+
+Read once at the start of a process and passed down. Every variable starts with `TRADEOPS_`; one
+that no setting reads is refused, because it is most often a misspelt one. Limits on money are
+not settings: they live in the database, versioned, and have no defaults.
+"""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from trading_core.errors import ConfigurationError
+from trading_core.services import SERVICES, service
+
+_PREFIX = "TRADEOPS_"
+
+
+class Settings(BaseSettings):
+    """One stack. Two stacks with different `state_dir` and `port_offset` run side by side."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    state_dir: Path = Field(
+        default=Path("var"),
+        description="Where the stack keeps data, logs, secrets and reports.",
+    )
+    host: str = Field(
+        default="127.0.0.1", description="Address every process binds to."
+    )
+    port_offset: int = Field(
+        default=0,
+        ge=0,
+        le=40_000,
+        description="Added to every default port of the service table.",
+    )
+    ports: dict[str, int] = Field(
+        default_factory=dict,
+        description='Ports that differ from the table, as JSON: {"gateway": 9080}.',
+    )
+    postgres_dsn: SecretStr | None = Field(
+        default=None,
+        description="A PostgreSQL of your own (a superuser's DSN); absent: an embedded one.",
+    )
+    schedules_active: bool = Field(
+        default=False,
+        description="Whether deployments' schedules fire. Off in a replay, whose clock is not ours.",
+    )
+    trading_endpoint: str | None = Field(
+        default=None,
+        description="Base URL of the broker's trading API; absent: the embedded paper exchange.",
+    )
+    disk_used_percent_max: float = Field(
+        default=80.0,
+        gt=0,
+        le=100,
+        description="Disk use above which the pre-market check warns.",
+    )
+
+    def port(self, name: str) -> int:
+        """Return the TCP port of a service of the table, by name or alias."""
+        row = service(name)
+        return self.ports.get(row.name, row.port + self.port_offset)
+
+    def url(self, name: str) -> str:
+        """Return the base URL of an HTTP service of the table."""
+        return f"http://{self.host}:{self.port(name)}"
+
+    @cached_property
+    def root(self) -> Path:
+        """The state directory, absolute."""
+        return self.state_dir.expanduser().absolute()
+
+    @property
+    def secrets_dir(self) -> Path:
+        """Where secret files live, readable by their owner only."""
+        return self.root / "secrets"
+
+    def secret(self, name: str) -> SecretStr:
+        """Return the content of one secret file.
+
+        Raises:
+            ConfigurationError: There is no such secret; the stack was never brought up.
+        """
+        path = self.secrets_dir / name
+        try:
+            return SecretStr(path.read_text().strip())
+        except OSError as error:
+            raise ConfigurationError(
+                f"secret {name}: expected a readable file {path}, was {error.strerror}",
+                next_step="bring the stack up with `tradeops up`",
+            ) from error
+
+    @classmethod
+    def read(cls) -> Self:
+        """Read the environment.
+
+        Raises:
+            ConfigurationError: A variable is unknown or its value is out of bounds.
+        """
+        known = {f"{_PREFIX}{field.upper()}" for field in cls.model_fields}
+        unknown = sorted(
+            v for v in os.environ if v.startswith(_PREFIX) and v not in known
+        )
+        if unknown:
+            raise ConfigurationError(
+                f"environment: no setting reads {', '.join(unknown)}",
+                next_step=f"correct the spelling or unset it; known: {', '.join(sorted(known))}",
+            )
+        try:
+            settings = cls()
+        except ValidationError as error:
+            facts = "; ".join(
+                f"{_PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}"
+                for e in error.errors()
+            )
+            raise ConfigurationError(
+                f"environment: {facts}", next_step="correct the variable and run again"
+            ) from None
+        unknown_ports = set(settings.ports) - {row.name for row in SERVICES}
+        if unknown_ports:
+            raise ConfigurationError(
+                f"TRADEOPS_PORTS: no service is called {', '.join(sorted(unknown_ports))}",
+                next_step="use names of trading_core/services.py",
+            )
+        return settings
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that make a child process read these same settings."""
+        values = self.model_dump(
+            mode="json", exclude_none=True, exclude={"ports", "postgres_dsn"}
+        )
+        variables = {
+            f"{_PREFIX}{name.upper()}": str(value) for name, value in values.items()
+        }
+        variables[f"{_PREFIX}STATE_DIR"] = str(self.root)
+        if self.ports:
+            variables[f"{_PREFIX}PORTS"] = _json(self.ports)
+        return variables
+
+
+def _json(ports: dict[str, int]) -> str:
+    return (
+        "{"
+        + ", ".join(f'"{name}": {port}' for name, port in sorted(ports.items()))
+        + "}"
+    )

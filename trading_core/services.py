@@ -158,11 +158,7 @@ def start_order(rows: Iterable[Service] = SERVICES) -> tuple[Service, ...]:
     while waiting:
         done = {row.name for row in started}
         ready = next(
-            (
-                row
-                for row in waiting
-                if all(d in done or d not in names for d in row.depends_on)
-            ),
+            (row for row in waiting if all(d in done or d not in names for d in row.depends_on)),
             None,
         )
         if ready is None:

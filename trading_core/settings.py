@@ -30,9 +30,7 @@ class Settings(BaseSettings):
         default=Path("var"),
         description="Where the stack keeps data, logs, secrets and reports.",
     )
-    host: str = Field(
-        default="127.0.0.1", description="Address every process binds to."
-    )
+    host: str = Field(default="127.0.0.1", description="Address every process binds to.")
     port_offset: int = Field(
         default=0,
         ge=0,
@@ -104,9 +102,7 @@ class Settings(BaseSettings):
             ConfigurationError: A variable is unknown or its value is out of bounds.
         """
         known = {f"{_PREFIX}{field.upper()}" for field in cls.model_fields}
-        unknown = sorted(
-            v for v in os.environ if v.startswith(_PREFIX) and v not in known
-        )
+        unknown = sorted(v for v in os.environ if v.startswith(_PREFIX) and v not in known)
         if unknown:
             raise ConfigurationError(
                 f"environment: no setting reads {', '.join(unknown)}",
@@ -116,8 +112,7 @@ class Settings(BaseSettings):
             settings = cls()
         except ValidationError as error:
             facts = "; ".join(
-                f"{_PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}"
-                for e in error.errors()
+                f"{_PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()
             )
             raise ConfigurationError(
                 f"environment: {facts}", next_step="correct the variable and run again"
@@ -132,12 +127,8 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """Return the variables that make a child process read these same settings."""
-        values = self.model_dump(
-            mode="json", exclude_none=True, exclude={"ports", "postgres_dsn"}
-        )
-        variables = {
-            f"{_PREFIX}{name.upper()}": str(value) for name, value in values.items()
-        }
+        values = self.model_dump(mode="json", exclude_none=True, exclude={"ports", "postgres_dsn"})
+        variables = {f"{_PREFIX}{name.upper()}": str(value) for name, value in values.items()}
         variables[f"{_PREFIX}STATE_DIR"] = str(self.root)
         if self.ports:
             variables[f"{_PREFIX}PORTS"] = _json(self.ports)
@@ -145,8 +136,4 @@ class Settings(BaseSettings):
 
 
 def _json(ports: dict[str, int]) -> str:
-    return (
-        "{"
-        + ", ".join(f'"{name}": {port}' for name, port in sorted(ports.items()))
-        + "}"
-    )
+    return "{" + ", ".join(f'"{name}": {port}' for name, port in sorted(ports.items())) + "}"

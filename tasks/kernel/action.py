@@ -115,6 +115,4 @@ def _verify(change: Change[T], run: Run, key: str) -> None:
     waited = f"{change.within.total_seconds():g} s"
     sentence = f"{change.does}: not visible after {waited}{''.join(trouble)}"
     run.ledger.append(run, key, Kind.UNPROVEN, sentence, {})
-    raise NotVerified(
-        sentence, next_step=f"look before you retry; {run.runbook} may be run again"
-    )
+    raise NotVerified(sentence, next_step=f"look before you retry; {run.runbook} may be run again")

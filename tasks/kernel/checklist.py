@@ -38,11 +38,7 @@ class Checklist:
         verdicts = {line.result.verdict for line in self.lines}
         if not self.lines or verdicts & {Verdict.FAIL, Verdict.UNKNOWN}:
             return Readiness.NOT_READY
-        return (
-            Readiness.READY_WITH_WARNINGS
-            if Verdict.WARN in verdicts
-            else Readiness.READY
-        )
+        return Readiness.READY_WITH_WARNINGS if Verdict.WARN in verdicts else Readiness.READY
 
     def with_verdict(self, *verdicts: Verdict) -> tuple[Line, ...]:
         """Return the lines that came out in one of `verdicts`."""
@@ -92,9 +88,7 @@ def settle(
         causes = [cause for cause in (needs or {}).get(name, ()) if cause in red]
         if causes and result.verdict in (Verdict.FAIL, Verdict.UNKNOWN):
             found = f"not measured, because {' and '.join(causes)} is red"
-            result = CheckResult(
-                Verdict.UNKNOWN, found, result.expected, result.evidence
-            )
+            result = CheckResult(Verdict.UNKNOWN, found, result.expected, result.evidence)
         lines.append(Line(name, result))
     return Checklist(tuple(lines))
 
@@ -103,6 +97,4 @@ def _result_of(future: PrefectFuture[CheckResult]) -> CheckResult:
     answer = future.result(raise_on_failure=False)
     if isinstance(answer, CheckResult):
         return answer
-    return CheckResult(
-        Verdict.UNKNOWN, f"could not be measured: {answer}", "a measurement"
-    )
+    return CheckResult(Verdict.UNKNOWN, f"could not be measured: {answer}", "a measurement")

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -62,9 +62,7 @@ class Record:
         """Return the SHA-256 this record must carry, as hex."""
         content = asdict(self) | {"at": self.at.astimezone(UTC).isoformat()}
         del content["hash"]
-        canonical = json.dumps(
-            content, sort_keys=True, separators=(",", ":"), default=str
-        )
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -94,27 +92,18 @@ class PostgresLedger:
         self._connection = connection
 
     def append(
-        self,
-        run: "Run",
-        key: str,
-        kind: Kind,
-        sentence: str,
-        facts: Mapping[str, object],
+        self, run: "Run", key: str, kind: Kind, sentence: str, facts: Mapping[str, object]
     ) -> None:
-        self.append_content(_content(run, key, kind, sentence, facts))
+        self.chain(_draft(run, key, kind, sentence, facts))
 
-    def append_content(self, content: Mapping[str, object]) -> Record:
-        """Chain one record to the last and commit it."""
+    def chain(self, draft: Record) -> Record:
+        """Give `draft` its place after the last line, and commit it."""
         with self._connection.transaction(), self._connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CHAIN_LOCK])
-            cursor.execute(
-                "SELECT seq, hash FROM effect_ledger ORDER BY seq DESC LIMIT 1"
-            )
-            last = cursor.fetchone() or (0, GENESIS)
-            draft = Record(
-                **(dict(content) | {"seq": int(str(last[0])) + 1, "prev_hash": last[1]})
-            )  # type: ignore[arg-type]  # columns of the table
-            record = Record(**(asdict(draft) | {"hash": draft.digest()}))
+            cursor.execute("SELECT seq, hash FROM effect_ledger ORDER BY seq DESC LIMIT 1")
+            seq, prev_hash = cursor.fetchone() or (0, GENESIS)
+            placed = replace(draft, seq=int(str(seq)) + 1, prev_hash=str(prev_hash))
+            record = replace(placed, hash=placed.digest())
             cursor.execute(_INSERT, asdict(record) | {"facts": Jsonb(record.facts)})
         return record
 
@@ -139,11 +128,8 @@ class PostgresLedger:
         previous = GENESIS
         records = self._select("ORDER BY seq", [])
         for number, record in enumerate(records, start=1):
-            if (record.seq, record.prev_hash, record.hash) != (
-                number,
-                previous,
-                record.digest(),
-            ):
+            place = (record.seq, record.prev_hash, record.hash)
+            if place != (number, previous, record.digest()):
                 raise InvariantViolated(
                     f"effect ledger: line {record.seq} does not continue the chain",
                     next_step="stop and compare with a backup: the record of changes was altered",
@@ -152,11 +138,9 @@ class PostgresLedger:
         return len(records)
 
     def _select(self, where: str, values: list[object]) -> list[Record]:
-        with (
-            self._connection.transaction(),
-            self._connection.cursor(row_factory=class_row(Record)) as cursor,
-        ):
-            cursor.execute(f"SELECT {_COLUMNS} FROM effect_ledger {where}", values)  # type: ignore[arg-type]  # noqa: S608  # constants of this file
+        connection = self._connection
+        with connection.transaction(), connection.cursor(row_factory=class_row(Record)) as cursor:
+            cursor.execute(f"SELECT {_COLUMNS} FROM effect_ledger {where}", values)  # noqa: S608
             return cursor.fetchall()
 
 
@@ -167,30 +151,24 @@ class LocalJournal:
         self._path = path
 
     def append(
-        self,
-        run: "Run",
-        key: str,
-        kind: Kind,
-        sentence: str,
-        facts: Mapping[str, object],
+        self, run: "Run", key: str, kind: Kind, sentence: str, facts: Mapping[str, object]
     ) -> None:
-        content = _content(run, key, kind, sentence, facts)
+        draft = _draft(run, key, kind, sentence, facts)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a") as journal:
-            journal.write(json.dumps(content, default=str) + "\n")
+            journal.write(json.dumps(asdict(draft), default=str) + "\n")
             journal.flush()
             os.fsync(journal.fileno())
 
     def unproven(self, prefix: str) -> list[str]:
         waiting: dict[str, None] = {}
-        for content in self._read():
-            key = str(content["key"])
-            if key != prefix and not key.startswith(prefix + "/"):
+        for record in self._read():
+            if record.key != prefix and not record.key.startswith(prefix + "/"):
                 continue
-            if content["kind"] == Kind.INTENT:
-                waiting[key] = None
-            elif content["kind"] == Kind.PROOF:
-                waiting.pop(key, None)
+            if record.kind == Kind.INTENT:
+                waiting[record.key] = None
+            elif record.kind == Kind.PROOF:
+                waiting.pop(record.key, None)
         return list(waiting)
 
     def merge_into(self, ledger: PostgresLedger) -> int:
@@ -201,50 +179,45 @@ class LocalJournal:
             note in their facts shows; losing one would be worse.
         """
         merged = 0
-        for content in self._read():
-            facts = {**_facts(content), "merged_from": self._path.name}
-            moment = datetime.fromisoformat(str(content["at"]))
-            ledger.append_content({**content, "facts": facts, "at": moment})
+        for record in self._read():
+            facts = record.facts | {"merged_from": self._path.name}
+            ledger.chain(replace(record, facts=facts))
             merged += 1
         if merged:
-            self._path.rename(
-                self._path.with_suffix(f".{SystemClock().now():%Y%m%dT%H%M%S%f}")
-            )
+            self._path.rename(self._path.with_suffix(f".{SystemClock().now():%Y%m%dT%H%M%S%f}"))
         return merged
 
-    def _read(self) -> Iterable[dict[str, object]]:
+    def _read(self) -> Iterable[Record]:
         if not self._path.exists():
             return
         for line in self._path.read_text().splitlines():
             try:
-                yield json.loads(line)
+                content = json.loads(line)
             except json.JSONDecodeError:
                 return  # the torn last line of a crash; nothing was done after it
+            yield Record(**content | {"at": datetime.fromisoformat(content["at"])})
 
 
-def _content(
-    run: "Run", key: str, kind: Kind, sentence: str, facts: Mapping[str, object]
-) -> dict[str, object]:
-    return {
-        "at": SystemClock().now(),
-        "run_id": run.run_id,
-        "runbook": run.runbook,
-        "subject": run.subject,
-        "key": key,
-        "kind": str(kind),
-        "sentence": sentence,
-        "facts": json.loads(json.dumps(dict(facts), default=str)),
-        "actor": run.actor,
-        "fence": run.fence,
-    }
+def _draft(run: "Run", key: str, kind: Kind, sentence: str, facts: Mapping[str, object]) -> Record:
+    return Record(
+        seq=0,
+        at=SystemClock().now(),
+        run_id=run.run_id,
+        runbook=run.runbook,
+        subject=run.subject,
+        key=key,
+        kind=str(kind),
+        sentence=sentence,
+        facts=json.loads(json.dumps(dict(facts), default=str)),
+        actor=run.actor,
+        fence=run.fence,
+        prev_hash="",
+    )
 
 
-def _facts(content: Mapping[str, object]) -> dict[str, object]:
-    facts = content["facts"]
-    return facts if isinstance(facts, dict) else {}
-
-
-_COLUMNS = "seq, at, run_id, runbook, subject, key, kind, sentence, facts, actor, fence, prev_hash, hash"
+_COLUMNS = (
+    "seq, at, run_id, runbook, subject, key, kind, sentence, facts, actor, fence, prev_hash, hash"
+)
 _INSERT = f"""
     INSERT INTO effect_ledger ({_COLUMNS})
     VALUES (%(seq)s, %(at)s, %(run_id)s, %(runbook)s, %(subject)s, %(key)s, %(kind)s,

@@ -48,9 +48,7 @@ class Run:
 
     def key(self, action: str, target: str) -> str:
         """Return the idempotency key of one change."""
-        return "/".join(
-            part for part in (self.runbook, self.subject, action, target) if part
-        )
+        return "/".join(part for part in (self.runbook, self.subject, action, target) if part)
 
 
 _CURRENT: ContextVar[Run] = ContextVar("run")

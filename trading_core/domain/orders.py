@@ -74,9 +74,7 @@ class OrderRequest:
 
     def __post_init__(self) -> None:
         if self.quantity < 1:
-            raise ValueError(
-                f"quantity: expected at least 1 share, was {self.quantity}"
-            )
+            raise ValueError(f"quantity: expected at least 1 share, was {self.quantity}")
         if (self.type is OrderType.LIMIT) != (self.limit_price_usd is not None):
             raise ValueError(
                 f"limit_price_usd: expected exactly for limit orders, was {self.limit_price_usd} on a {self.type} order"

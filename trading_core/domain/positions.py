@@ -28,9 +28,7 @@ class Position:
         """Average cost of one open share in dollars; 0 when flat."""
         if self.quantity == 0:
             return Decimal(0)
-        return (self.cost_basis_usd / self.quantity).quantize(
-            MICRO_DOLLAR, ROUND_HALF_EVEN
-        )
+        return (self.cost_basis_usd / self.quantity).quantize(MICRO_DOLLAR, ROUND_HALF_EVEN)
 
     def unrealized_pnl_usd(self, price_usd: Decimal) -> Decimal:
         """Return the profit in dollars if every open share changed hands at `price_usd`."""

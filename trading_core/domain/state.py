@@ -39,8 +39,4 @@ class TradingState:
     @property
     def accepts_orders(self) -> bool:
         """Whether a new order may leave for the exchange."""
-        return (
-            self.trading_enabled
-            and self.mode is Mode.RUNNING
-            and self.breaker is Breaker.CLOSED
-        )
+        return self.trading_enabled and self.mode is Mode.RUNNING and self.breaker is Breaker.CLOSED

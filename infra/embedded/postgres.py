@@ -1,0 +1,195 @@
+"""An embedded PostgreSQL: its own data directory, port and passwords, on loopback, never as root.
+
+`Cluster` knows where everything is and how to create it; the supervisor keeps its process alive.
+`running` is the same server for a test: started, handed out, stopped.
+"""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psycopg
+
+from infra.embedded import account, postgres_binaries, secrets
+from infra.embedded.account import Account
+from infra.embedded.postgres_binaries import Binaries
+from trading_core.clock import poll, seconds
+from trading_core.errors import ConfigurationError, NotVerified
+
+SUPERUSER = "postgres"
+_CONNECTIONS_MAX = 200
+_START_WITHIN = seconds(30)
+_STOP_WITHIN_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One data directory and the way its server is run.
+
+    Attributes:
+        data_dir: PostgreSQL's data directory (0700).
+        port: TCP port on `host`; there is no Unix socket.
+        run_as: The account of the server process; None is ours.
+        secrets_dir: Where the superuser's password and DSN are kept.
+    """
+
+    data_dir: Path
+    host: str
+    port: int
+    binaries: Binaries
+    run_as: Account | None
+    secrets_dir: Path
+
+    @property
+    def superuser_dsn(self) -> str:
+        """The superuser's URL. Makes the password the first time."""
+        password = secrets.ensure(self.secrets_dir, "superuser_password")
+        return f"postgresql://{SUPERUSER}:{password}@{self.host}:{self.port}/postgres"
+
+    def command(self) -> tuple[str, ...]:
+        """Return the server's command line. What it sets here cannot be changed by ALTER SYSTEM."""
+        options = {
+            "listen_addresses": self.host,
+            "port": self.port,
+            "unix_socket_directories": "",
+            "max_connections": _CONNECTIONS_MAX,
+            "fsync": "on",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            "logging_collector": "off",
+        }
+        settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        return (str(self.binaries.program("postgres")), "-D", str(self.data_dir), *settings)
+
+    def create(self) -> bool:
+        """Make the data directory unless it is there; return whether it was made now.
+
+        It is built under another name and moved into place once whole, so that an interrupted
+        `initdb` never passes for a data directory.
+
+        Raises:
+            ConfigurationError: `initdb` refused; the fact carries its own words.
+        """
+        if (self.data_dir / "PG_VERSION").exists():
+            return False
+        draft = self.data_dir.with_name(f"{self.data_dir.name}.new")
+        self._run("rm", "-rf", str(draft))
+        password_file = self.data_dir.with_name(f"{self.data_dir.name}.password")
+        password = secrets.ensure(self.secrets_dir, "superuser_password")
+        try:
+            self._hand_over(password_file, password)
+            self._run(
+                str(self.binaries.program("initdb")),
+                *("-D", str(draft), "-U", SUPERUSER, "-E", "UTF8", "--locale=C"),
+                *("--auth=scram-sha-256", "-k", f"--pwfile={password_file}"),
+            )
+        finally:
+            password_file.unlink(missing_ok=True)
+        draft.rename(self.data_dir)
+        return True
+
+    def answers(self) -> bool:
+        """Whether the server takes our superuser's login and answers SELECT 1."""
+        return answers(self.superuser_dsn)
+
+    def _hand_over(self, path: Path, text: str) -> None:
+        path.unlink(missing_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(text + "\n")
+        if self.run_as is not None:
+            os.chown(path, self.run_as.uid, self.run_as.gid)
+
+    def _run(self, *command: str) -> None:
+        answer = subprocess.run(
+            command,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            cwd=self.data_dir.parent,
+            **account.ids(self.run_as),
+        )
+        if answer.returncode != 0:
+            words = (answer.stderr or answer.stdout).strip().replace("\n", "; ")
+            raise ConfigurationError(
+                f"{Path(command[0]).name}: expected exit code 0, was {answer.returncode}: {words}",
+                next_step=f"correct what it says about {self.data_dir.parent} and run again",
+            )
+
+
+def cluster(root: Path, host: str, port: int, binaries: Binaries | None = None) -> Cluster:
+    """Describe the cluster of the stack whose state is in `root`.
+
+    Args:
+        root: The state directory. Data lies in `root`/postgres, secrets in `root`/secrets.
+        host: Address to listen on.
+        port: TCP port.
+        binaries: The programs to use; None chooses, by the data's version once there is data.
+
+    Raises:
+        ConfigurationError: No suitable programs, or no account to run them under.
+    """
+    run_as = account.unprivileged()
+    root.mkdir(parents=True, exist_ok=True)
+    place = root if run_as is None else account.own_place(root, run_as)
+    home = place / "postgres"
+    if run_as is None:
+        home.mkdir(mode=0o700, exist_ok=True)
+    else:
+        account.give(home, run_as)
+    version = home / "data" / "PG_VERSION"
+    chosen = binaries or postgres_binaries.find(
+        version.read_text().strip() if version.exists() else None
+    )
+    if run_as is not None:
+        chosen = replace(chosen, directory=account.within_reach(chosen.directory, home, run_as))
+    return Cluster(home / "data", host, port, chosen, run_as, root / "secrets")
+
+
+def answers(dsn: str) -> bool:
+    """Whether a server answers SELECT 1 at this DSN within two seconds."""
+    try:
+        with psycopg.connect(dsn, connect_timeout=2) as connection:
+            return connection.execute("SELECT 1").fetchone() == (1,)
+    except psycopg.OperationalError:
+        return False
+
+
+@contextmanager
+def running(
+    root: Path, port: int, host: str = "127.0.0.1", binaries: Binaries | None = None
+) -> Iterator[Cluster]:
+    """Run a server for the length of a `with` block, its log in `root`/postgres.log.
+
+    Raises:
+        NotVerified: It did not answer within 30 seconds.
+    """
+    server = cluster(root, host, port, binaries)
+    server.create()
+    log_path = root / "postgres.log"
+    with log_path.open("ab") as log:
+        process = subprocess.Popen(
+            server.command(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=server.data_dir,
+            start_new_session=True,
+            **account.ids(server.run_as),
+        )
+    try:
+        poll(lambda: process.poll() is not None or server.answers(), within=_START_WITHIN)
+        if process.poll() is not None or not server.answers():
+            raise NotVerified(
+                f"PostgreSQL: expected an answer on port {port}, exit code was {process.poll()}",
+                next_step=f"read {log_path}",
+            )
+        yield server
+    finally:
+        process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
+        process.wait(_STOP_WITHIN_SECONDS)

@@ -1,0 +1,46 @@
+"""The schema arrives whole, once, and keeps what must not change from changing."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from tests.fix_postgres import PostgresServer, TradingDatabase, fresh_database
+from trading_core.storage import migrate
+from trading_core.storage.connect import connect
+
+
+def test_an_empty_database_is_brought_to_the_newest_version(
+    postgres_server: PostgresServer,
+) -> None:
+    with fresh_database(postgres_server, migrated=False) as database:
+        assert migrate.current_version(database.owner_dsn) is None
+        done = migrate.upgrade(database.owner_dsn)
+        assert (done.before, done.after, done.changed) == (None, migrate.newest_version(), True)
+        assert migrate.current_version(database.owner_dsn) == migrate.newest_version()
+
+
+def test_upgrading_twice_changes_nothing(trading_database: TradingDatabase) -> None:
+    assert not migrate.upgrade(trading_database.owner_dsn).changed
+
+
+def test_two_upgrades_at_once_apply_the_versions_once(postgres_server: PostgresServer) -> None:
+    with (
+        fresh_database(postgres_server, migrated=False) as database,
+        ThreadPoolExecutor(2) as threads,
+    ):
+        done = list(threads.map(migrate.upgrade, [database.owner_dsn] * 2))
+    assert sorted(one.changed for one in done) == [False, True]
+
+
+@pytest.mark.parametrize("table", ["effect_ledger", "trading_state", "risk_events"])
+@pytest.mark.parametrize("statement", ["UPDATE {} SET {} = {}", "DELETE FROM {}"])
+def test_the_application_may_only_append_to_the_records(
+    trading_database: TradingDatabase, table: str, statement: str
+) -> None:
+    column = {"effect_ledger": "key", "trading_state": "actor", "risk_events": "message"}[table]
+    with (
+        connect(trading_database.app_dsn, application="test") as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute(statement.format(table, column, column).encode())

@@ -1,0 +1,141 @@
+"""The measurements of one process, each spelt once.
+
+`CATALOGUE` lists every metric that dashboards and alerts may name. A service asks for the ones it
+feeds; a name that is not listed is refused, so a misspelt metric cannot come into being.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from trading_core.errors import ConfigurationError
+
+EXPOSITION_TYPE = CONTENT_TYPE_LATEST
+
+# A millisecond to five seconds: a local round trip at one end, a timeout at the other.
+_LATENCY_BUCKETS_SECONDS = (
+    0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One row: what is measured, in the unit the name ends with."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+CATALOGUE: tuple[Metric, ...] = (
+    Metric("http_requests_total", "counter", "Requests answered.", ("method", "path", "status")),
+    Metric(
+        "trading_api_request_duration_seconds",
+        "histogram",
+        "Time to answer a request.",
+        ("method", "path"),
+    ),
+    Metric("trading_errors_total", "counter", "Errors that reached the service's edge.", ("type",)),
+    Metric("order_execution_duration_seconds", "histogram", "Signal received to order answered."),
+    Metric("order_ack_latency_seconds", "histogram", "Order sent to the exchange's answer."),
+    Metric("orders_total", "counter", "Orders by the status they reached.", ("status",)),
+    Metric("execution_orders_submitted_total", "counter", "Orders the exchange took."),
+    Metric("execution_orders_filled_total", "counter", "Orders completely filled."),
+    Metric("risk_checks_performed_total", "counter", "Pre-trade checks made."),
+    Metric("risk_checks_failed_total", "counter", "Pre-trade checks that refused.", ("code",)),
+    Metric("risk_check_duration_seconds", "histogram", "Time of one pre-trade check."),
+    Metric("risk_circuit_breaker_active", "gauge", "1 while the circuit breaker is open."),
+    Metric("risk_circuit_breaker_activations_total", "counter", "Times the breaker opened."),
+    Metric("risk_max_position_size", "gauge", "Limit on one position in dollars."),
+    Metric("current_daily_pnl_usd", "gauge", "Profit and loss of the day in dollars."),
+    Metric("trading_realized_pnl_total", "gauge", "Realised profit of the day in dollars."),
+    Metric("trading_unrealized_pnl", "gauge", "Unrealised profit of the day in dollars."),
+    Metric("trading_open_positions", "gauge", "Symbols held."),
+    Metric("trading_position_size", "gauge", "Market value held in dollars.", ("symbol",)),
+    Metric("position_unrealized_pnl_usd", "gauge", "Unrealised profit in dollars.", ("symbol",)),
+    Metric("trading_enabled", "gauge", "1 while new orders may be sent."),
+    Metric("market_data_websocket_connected", "gauge", "1 while the primary feed is connected."),
+    Metric("market_data_messages_received_total", "counter", "Messages of the market data feeds."),
+    Metric("market_data_latency_seconds", "histogram", "Bar complete to bar stored."),
+    Metric("market_data_symbols", "gauge", "Symbols configured."),
+    Metric("feed_age_seconds", "gauge", "Market time since the last update.", ("feed", "symbol")),
+    Metric("trading_messages_processed_total", "counter", "Units of work done: bars, signals."),
+    Metric("trading_processing_latency_seconds", "histogram", "Time of one unit of work."),
+    Metric("reconciliation_breaks", "gauge", "Unexplained differences with the broker."),
+    Metric("db_pool_in_use_ratio", "gauge", "Share of database connections in use."),
+)
+
+_BY_NAME = {row.name: row for row in CATALOGUE}
+
+
+class Metrics:
+    """The metrics of one process on a registry of their own."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library lacks the annotation
+        self._registry = CollectorRegistry()
+        self._made: dict[str, Counter | Gauge | Histogram] = {}
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+
+    def counter(self, name: str) -> Counter:
+        """Return the counter called `name`, made on first use.
+
+        Raises:
+            ConfigurationError: The catalogue has no counter of that name.
+        """
+        found = self._made.get(name)
+        if not isinstance(found, Counter):
+            row = _listed(name, "counter")
+            found = Counter(row.name, row.help, row.labels, registry=self._registry)
+            self._made[name] = found
+        return found
+
+    def gauge(self, name: str) -> Gauge:
+        """Return the gauge called `name`; errors as `counter`."""
+        found = self._made.get(name)
+        if not isinstance(found, Gauge):
+            row = _listed(name, "gauge")
+            found = Gauge(row.name, row.help, row.labels, registry=self._registry)
+            self._made[name] = found
+        return found
+
+    def histogram(self, name: str) -> Histogram:
+        """Return the histogram called `name`; errors as `counter`."""
+        found = self._made.get(name)
+        if not isinstance(found, Histogram):
+            row = _listed(name, "histogram")
+            found = Histogram(
+                row.name,
+                row.help,
+                row.labels,
+                registry=self._registry,
+                buckets=_LATENCY_BUCKETS_SECONDS,
+            )
+            self._made[name] = found
+        return found
+
+    def exposition(self) -> bytes:
+        """Return everything in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+
+def _listed(name: str, kind: str) -> Metric:
+    row = _BY_NAME.get(name)
+    if row is None or row.kind != kind:
+        raise ConfigurationError(
+            f"metric: expected a {kind} of the catalogue, was {name!r}",
+            next_step="add a row to CATALOGUE in trading_core/metrics.py or correct the name",
+        )
+    return row

@@ -1,0 +1,236 @@
+"""Reading the exchange's JSON: strict about what we use, indifferent to the rest.
+
+An answer that lacks a field or has an impossible one is `Unreachable`: its sender's state is
+unknown to us. Numbers become `Decimal` before anything can round them.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time
+from decimal import Decimal, InvalidOperation
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from trading_core.broker.contract import Account, HeldPosition, MarketClock, TradingHours
+from trading_core.clock import EXCHANGE_ZONE
+from trading_core.domain.fills import Fill
+from trading_core.domain.market import Bar, Quote
+from trading_core.domain.orders import (
+    Order,
+    OrderRequest,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+)
+from trading_core.errors import Unreachable
+
+Answer = Mapping[str, Any]
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+# Alpaca's finer distinctions, told in our words.
+_STATUS = {
+    "accepted": OrderStatus.NEW,
+    "accepted_for_bidding": OrderStatus.NEW,
+    "calculated": OrderStatus.NEW,
+    "held": OrderStatus.NEW,
+    "new": OrderStatus.NEW,
+    "pending_cancel": OrderStatus.NEW,
+    "pending_new": OrderStatus.NEW,
+    "pending_replace": OrderStatus.NEW,
+    "suspended": OrderStatus.NEW,
+    "partially_filled": OrderStatus.PARTIALLY_FILLED,
+    "filled": OrderStatus.FILLED,
+    "canceled": OrderStatus.CANCELED,
+    "done_for_day": OrderStatus.EXPIRED,
+    "expired": OrderStatus.EXPIRED,
+    "replaced": OrderStatus.CANCELED,
+    "stopped": OrderStatus.NEW,
+    "rejected": OrderStatus.REJECTED,
+}
+
+
+def reading(what: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """Make a reader of answers raise `Unreachable`, naming `what`, for anything unreadable."""
+
+    def guard(read: Callable[_P, _R]) -> Callable[_P, _R]:
+        @wraps(read)
+        def guarded(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            try:
+                return read(*args, **kwargs)
+            except (KeyError, TypeError, ValueError, InvalidOperation) as error:
+                raise _nonsense(what, "of Alpaca's shape", args) from error
+
+        return guarded
+
+    return guard
+
+
+def read_json(text: str | bytes) -> Any:
+    """Parse JSON without passing any number through a float.
+
+    Raises:
+        Unreachable: It is not JSON.
+    """
+    try:
+        return json.loads(text, parse_float=Decimal)
+    except (ValueError, RecursionError) as error:
+        raise _nonsense("answer", "JSON", text[:80]) from error
+
+
+@reading("order")
+def read_order(body: Answer) -> Order:
+    """Return an order and where it stands."""
+    limit, average = body["limit_price"], body["filled_avg_price"]
+    request = OrderRequest(
+        client_order_id=str(body["client_order_id"]),
+        symbol=str(body["symbol"]),
+        side=Side(body["side"]),
+        quantity=_shares(body["qty"]),
+        type=OrderType(body["type"]),
+        limit_price_usd=None if limit is None else Decimal(limit),
+        time_in_force=TimeInForce(body["time_in_force"]),
+    )
+    return Order(
+        request=request,
+        status=_STATUS[body["status"]],
+        exchange_order_id=str(body["id"]),
+        filled_quantity=_shares(body["filled_qty"]),
+        filled_average_price_usd=None if average is None else Decimal(average),
+        submitted_at=moment(body["submitted_at"]),
+    )
+
+
+@reading("FILL activity")
+def read_fill(activity: Answer, client_order_id: str) -> Fill:
+    """Return the fill of a FILL activity, which names the order by the exchange's id only."""
+    return Fill(
+        execution_id=str(activity["id"]).rpartition("::")[2],
+        client_order_id=client_order_id,
+        symbol=str(activity["symbol"]),
+        side=Side(activity["side"]),
+        quantity=_shares(activity["qty"]),
+        price_usd=Decimal(activity["price"]),
+        executed_at=moment(activity["transaction_time"]),
+    )
+
+
+@reading("trade update")
+def read_update_fill(data: Answer, order: Order) -> Fill:
+    """Return the fill that a trade update of event fill or partial_fill carries."""
+    return Fill(
+        execution_id=str(data["execution_id"]),
+        client_order_id=order.request.client_order_id,
+        symbol=order.request.symbol,
+        side=order.request.side,
+        quantity=_shares(data["qty"]),
+        price_usd=Decimal(data["price"]),
+        executed_at=moment(data["timestamp"]),
+    )
+
+
+@reading("account")
+def read_account(body: Answer) -> Account:
+    """Return the account."""
+    return Account(
+        account_number=str(body["account_number"]),
+        status=str(body["status"]),
+        cash_usd=Decimal(body["cash"]),
+        equity_usd=Decimal(body["equity"]),
+        last_equity_usd=Decimal(body["last_equity"]),
+        buying_power_usd=Decimal(body["buying_power"]),
+    )
+
+
+@reading("clock")
+def read_clock(body: Answer) -> MarketClock:
+    """Return market time."""
+    return MarketClock(
+        now=moment(body["timestamp"]),
+        is_open=bool(body["is_open"]),
+        next_open=moment(body["next_open"]),
+        next_close=moment(body["next_close"]),
+    )
+
+
+@reading("calendar day")
+def read_trading_hours(body: Answer) -> TradingHours:
+    """Return one day of the calendar, its New York wall times as instants."""
+    day = date.fromisoformat(body["date"])
+    return TradingHours(
+        date=day,
+        opens_at=_wall_time(day, body["open"]),
+        closes_at=_wall_time(day, body["close"]),
+    )
+
+
+@reading("position")
+def read_position(body: Answer) -> HeldPosition:
+    """Return a held position."""
+    return HeldPosition(
+        symbol=str(body["symbol"]),
+        quantity=_shares(body["qty"]),
+        entry_price_usd=Decimal(body["avg_entry_price"]),
+        cost_basis_usd=Decimal(body["cost_basis"]),
+        current_price_usd=Decimal(body["current_price"]),
+        market_value_usd=Decimal(body["market_value"]),
+    )
+
+
+@reading("bar")
+def read_bar(symbol: str, body: Answer) -> Bar:
+    """Return a minute bar of the market data API or its stream."""
+    return Bar(
+        symbol=symbol,
+        started_at=moment(body["t"]),
+        open_usd=Decimal(body["o"]),
+        high_usd=Decimal(body["h"]),
+        low_usd=Decimal(body["l"]),
+        close_usd=Decimal(body["c"]),
+        volume=_shares(body["v"]),
+    )
+
+
+@reading("quote")
+def read_quote(symbol: str, body: Answer) -> Quote:
+    """Return a quote of the market data API or its stream; an absent side is price 0, size 0."""
+    return Quote(
+        symbol=symbol,
+        at=moment(body["t"]),
+        bid_usd=Decimal(body["bp"]),
+        bid_size=_shares(body["bs"]),
+        ask_usd=Decimal(body["ap"]),
+        ask_size=_shares(body["as"]),
+    )
+
+
+def moment(text: str) -> datetime:
+    """Return an instant, UTC.
+
+    Raises:
+        ValueError: It is not a time, or has no zone.
+    """
+    read = datetime.fromisoformat(text)
+    if read.tzinfo is None:
+        raise ValueError(f"moment: expected one with a zone, was {text}")
+    return read.astimezone(UTC)
+
+
+def _wall_time(day: date, text: str) -> datetime:
+    wall = datetime.combine(day, time.fromisoformat(text), EXCHANGE_ZONE)
+    return wall.astimezone(UTC)
+
+
+def _shares(value: object) -> int:
+    shares = Decimal(str(value))
+    if shares != shares.to_integral_value():
+        raise ValueError(f"quantity: expected whole shares, was {value}")
+    return int(shares)
+
+
+def _nonsense(what: str, expected: str, found: object) -> Unreachable:
+    return Unreachable(
+        f"exchange: expected {what} to be {expected}, was {found!r}",
+        next_step="check that the endpoint is the exchange: `tradeops status`",
+    )

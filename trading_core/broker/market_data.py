@@ -1,0 +1,64 @@
+"""The market data API over REST: the backup of the stream, and the way to what was missed."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from trading_core.broker import answers
+from trading_core.broker.http import Denied, Door, Endpoint
+from trading_core.domain.market import Bar, Quote
+from trading_core.settings import Settings
+
+_BARS_PER_PAGE = 10_000
+
+
+class MarketDataApi:
+    """A client of the market data API. Threads may share one.
+
+    Every method raises `Unreachable`, `ConfigurationError` and `CheckFailed` as
+    `contract.TradingApi` says.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._door = Door(endpoint)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return a client of the stack's exchange."""
+        return cls(Endpoint.of(settings))
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._door.close()
+
+    def bars(self, symbols: Sequence[str], start: datetime, end: datetime) -> list[Bar]:
+        """Return minute bars that started from `start` to `end`, both included, by symbol and time.
+
+        A minute without a trade has no bar, and a minute that has not ended has none yet.
+        """
+        query = {
+            "symbols": ",".join(symbols),
+            "timeframe": "1Min",
+            "start": start.astimezone(UTC).isoformat(),
+            "end": end.astimezone(UTC).isoformat(),
+            "limit": str(_BARS_PER_PAGE),
+        }
+        found: list[Bar] = []
+        while True:
+            page = self._answer("/v2/stocks/bars", query)
+            for symbol, bars in page["bars"].items():
+                found += [answers.read_bar(symbol, bar) for bar in bars]
+            if not page.get("next_page_token"):
+                return found
+            query["page_token"] = page["next_page_token"]
+
+    def latest_quotes(self, symbols: Sequence[str]) -> dict[str, Quote]:
+        """Return the newest quote of each symbol that has one."""
+        page = self._answer("/v2/stocks/quotes/latest", {"symbols": ",".join(symbols)})
+        return {
+            symbol: answers.read_quote(symbol, quote) for symbol, quote in page["quotes"].items()
+        }
+
+    def _answer(self, path: str, params: dict[str, str]) -> Any:
+        answer = self._door.ask("GET", path, params=params)
+        return answer.raised() if isinstance(answer, Denied) else answer

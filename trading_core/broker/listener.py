@@ -12,7 +12,8 @@ from typing import Any
 
 import structlog
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 from trading_core.broker.answers import read_json
 from trading_core.errors import Unreachable
@@ -51,7 +52,7 @@ class Listener:
         self._on_connect = on_connect
         self._stopping = threading.Event()
         self._connected = threading.Event()
-        self._socket: ClientConnection | None = None
+        self._socket: Connection | None = None
         self._thread = threading.Thread(target=self._keep, name=name, daemon=True)
 
     @property
@@ -106,7 +107,7 @@ class Listener:
 class Conversation:
     """The first words on a fresh connection."""
 
-    def __init__(self, name: str, socket: ClientConnection) -> None:
+    def __init__(self, name: str, socket: Connection) -> None:
         self._name = name
         self._socket = socket
 

@@ -28,7 +28,7 @@ class Account:
     gid: int
 
     def may_enter(self, directory: Path) -> bool:
-        """Whether this account can reach what lies in an existing directory. Asked, not computed."""
+        """Whether this account can reach what lies in a directory. Tried, not computed."""
         return self._succeeds("/usr/bin/test", "-x", str(directory))
 
     def may_run(self, program: Path) -> bool:
@@ -86,7 +86,7 @@ def unprivileged() -> Account | None:
 
 
 def own_place(root: Path, account: Account) -> Path:
-    """Return where the account keeps the files of the stack at `root`: inside it if it can get there.
+    """Return where the account keeps the files of a stack: in its `root` if it can get there.
 
     Raises:
         ConfigurationError: The place outside exists and belongs to somebody else.
@@ -121,7 +121,7 @@ def give(directory: Path, account: Account) -> None:
 
 
 def within_reach(installation: Path, place: Path, account: Account) -> Path:
-    """Return an installation's `bin` directory the account can run: a copy in `place` if it must be.
+    """Return a `bin` directory the account can run: the installation's, or a copy in `place`.
 
     Args:
         installation: The `bin` directory; its parent holds `lib` and `share`.

@@ -11,7 +11,7 @@ _SECRET_BYTES = 32
 
 
 def make_directory(directory: Path) -> None:
-    """Create the directory of secret files, mode 0700, and take others' access away if they had it."""
+    """Make the directory of secret files private (0700), also when it was not."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     directory.chmod(0o700)
 

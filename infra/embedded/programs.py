@@ -1,0 +1,81 @@
+"""From the service table to programs a supervisor can run.
+
+Which rows run here follows from the settings: a broker or a PostgreSQL of one's own replaces the
+embedded one, and Prometheus runs where it is installed.
+"""
+
+import signal
+import sys
+from dataclasses import dataclass
+
+from infra.embedded import postgres, prefect, prometheus, redis
+from trading_core.errors import ConfigurationError
+from trading_core.services import Service, start_order
+from trading_core.settings import Settings
+
+_STOP_WITHIN_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One process to keep alive.
+
+    Attributes:
+        command: Program and arguments.
+        user: Account to run it under; empty is ours.
+        stop_signal: What asks it to stop.
+        stop_within_seconds: After this long it is killed.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    user: str = ""
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_within_seconds: int = _STOP_WITHIN_SECONDS
+
+
+def rows(settings: Settings) -> tuple[Service, ...]:
+    """Return the services this stack runs itself, in start order."""
+    elsewhere = {
+        "postgres": settings.postgres_dsn is not None,
+        "paper_exchange": settings.trading_endpoint is not None,
+        "prometheus": prometheus.program() is None,
+    }
+    return tuple(row for row in start_order() if not elsewhere.get(row.name, False))
+
+
+def program(row: Service, settings: Settings) -> Program:
+    """Return how to run one service of the table; files it needs to start are written.
+
+    Raises:
+        ConfigurationError: Its programs are missing, or nobody wrote down how to run it.
+    """
+    if row.module:
+        return Program(row.name, (sys.executable, "-m", row.module))
+    if row.name == "postgres":
+        return _postgres(settings)
+    if row.name == "redis":
+        command = redis.command(settings.root, settings.host, settings.port("redis"))
+        return Program(row.name, command)
+    if row.name == "prometheus":
+        return Program(row.name, prometheus.command(settings))
+    parts = {"prefect_server": "server", "prefect_worker": "worker"}
+    if row.name in parts:
+        command = (sys.executable, "-m", "infra.embedded.prefect", parts[row.name])
+        return Program(row.name, command, stop_within_seconds=20)
+    raise ConfigurationError(
+        f"service {row.name}: expected a module in the table or a command here, found neither",
+        next_step="add it to infra/embedded/programs.py",
+    )
+
+
+def _postgres(settings: Settings) -> Program:
+    cluster = postgres.cluster(settings.root, settings.host, settings.port("postgres"))
+    cluster.create()
+    return Program(
+        "postgres",
+        cluster.command(),
+        user=cluster.run_as.name if cluster.run_as is not None else "",
+        stop_signal=signal.SIGINT,  # fast shutdown: ends sessions, keeps everything committed
+        stop_within_seconds=30,
+    )

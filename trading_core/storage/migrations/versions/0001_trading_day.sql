@@ -49,6 +49,7 @@ CREATE TABLE fills (
     quantity         bigint      NOT NULL CHECK (quantity > 0),
     price_usd        numeric(18, 4) NOT NULL CHECK (price_usd > 0),
     executed_at      timestamptz NOT NULL,             -- market time
+    closed_pnl_usd   numeric(24, 6),                   -- profit of the shares it closed; null: closed none
     recorded_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
     source           text        NOT NULL CHECK (source IN ('stream', 'catch_up'))
 );

@@ -1,0 +1,89 @@
+"""The day's profit and loss from positions and prices.
+
+    equity  = start equity + (realised + unrealised, now) - (realised + unrealised, at the start)
+
+Only equity is rounded, once, to the cent; the day's total is the difference of two equities, and
+the unrealised part is what the rounded realised part leaves of it. So the parts always add up, and
+the equity is the broker's to the cent when positions and prices are.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from trading_core.broker.contract import Account
+from trading_core.domain.money import to_cents
+from trading_core.domain.positions import Position
+from trading_core.errors import CheckFailed
+from trading_core.storage.pnl import DayStart
+
+
+@dataclass(frozen=True, slots=True)
+class DayProfit:
+    """Profit of the day in dollars, exact to the cent: realised and unrealised make the total."""
+
+    realized_usd: Decimal
+    unrealized_usd: Decimal
+    equity_usd: Decimal
+
+    @property
+    def total_usd(self) -> Decimal:
+        """The day's profit."""
+        return self.realized_usd + self.unrealized_usd
+
+
+def start_of_day(account: Account, positions: Iterable[Position]) -> DayStart:
+    """Return where a day begins, before its first fill.
+
+    What open shares were worth at the last close follows from the broker's word: its equity at
+    that close, less the cash, less what the shares cost.
+
+    Args:
+        account: As the broker shows it before the day's first fill.
+        positions: All of the account's, as our records have them.
+    """
+    held = list(positions)
+    cost_usd = sum((position.cost_basis_usd for position in held), Decimal(0))
+    return DayStart(
+        equity_usd=to_cents(account.last_equity_usd),
+        realized_usd=sum((position.realized_pnl_usd for position in held), Decimal(0)),
+        unrealized_usd=account.last_equity_usd - account.cash_usd - cost_usd,
+    )
+
+
+def profit_of_day(
+    start: DayStart, positions: Iterable[Position], prices_usd: Mapping[str, Decimal]
+) -> DayProfit:
+    """Return the day's profit with every open share valued at its symbol's price.
+
+    Raises:
+        CheckFailed: An open position has no price.
+    """
+    held = list(positions)
+    realized_usd = sum((position.realized_pnl_usd for position in held), Decimal(0))
+    unrealized_usd = sum(
+        (
+            position.unrealized_pnl_usd(_price_usd(prices_usd, position.symbol))
+            for position in held
+            if position.quantity != 0
+        ),
+        Decimal(0),
+    )
+    gained_usd = realized_usd + unrealized_usd - start.realized_usd - start.unrealized_usd
+    equity_usd = to_cents(start.equity_usd + gained_usd)
+    realized_today_usd = to_cents(realized_usd - start.realized_usd)
+    return DayProfit(
+        realized_usd=realized_today_usd,
+        unrealized_usd=equity_usd - start.equity_usd - realized_today_usd,
+        equity_usd=equity_usd,
+    )
+
+
+def _price_usd(prices_usd: Mapping[str, Decimal], symbol: str) -> Decimal:
+    price_usd = prices_usd.get(symbol)
+    if price_usd is None:
+        raise CheckFailed(
+            f"mark of {symbol}: expected a price in dollars, found none",
+            next_step="see the feeds: GET /data/status of market_data",
+        )
+    return price_usd

@@ -1,0 +1,47 @@
+"""Small files that survive a crash: after `write_json` returns, the content is on the disk, and at
+no moment can a reader find half of it.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace the content of `path` with `value` as JSON; the folder is made when missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    with scratch.open("w", encoding="utf-8") as file:
+        json.dump(value, file, indent=2, sort_keys=True, default=str)
+        file.flush()
+        os.fsync(file.fileno())
+    scratch.replace(path)
+    _sync_folder(path.parent)
+
+
+def read_json(path: Path) -> Any:
+    """Return the content of `path`; None when there is no such file.
+
+    Raises:
+        ValueError: The file is not JSON: somebody else wrote it.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+def remove(path: Path) -> None:
+    """Make `path` not exist, for good; fine when it does not."""
+    path.unlink(missing_ok=True)
+    if path.parent.is_dir():
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

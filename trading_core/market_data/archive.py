@@ -1,0 +1,23 @@
+"""Bars in PostgreSQL: for the report, for analysis, and for whoever comes after the session."""
+
+from collections.abc import Sequence
+
+from trading_core.domain.market import Bar
+from trading_core.storage import bars as table
+from trading_core.storage.connect import Database
+
+
+class Archive:
+    """The table `bars`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def keep(self, source: str, bars: Sequence[Bar]) -> None:
+        """Write bars down; writing them again changes nothing.
+
+        Raises:
+            Unreachable: The database does not answer. Writing again is safe.
+        """
+        with self._database.transaction() as connection:
+            table.store(connection, source, bars)

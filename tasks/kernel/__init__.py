@@ -4,11 +4,13 @@ from tasks.kernel.action import action
 from tasks.kernel.change import Change, Did, Outcome, Unchanged
 from tasks.kernel.check import CheckResult, Verdict, check, graded
 from tasks.kernel.checklist import Checklist, Line, Readiness, collect, settle
-from tasks.kernel.ledger import Kind, Ledger, LocalJournal, PostgresLedger, Record
+from tasks.kernel.journal import BreakGlassLedger, LocalJournal, NoLedger
+from tasks.kernel.ledger import Kind, Ledger, PostgresLedger, Record
 from tasks.kernel.run import Approval, Run, begin, current_run
 
 __all__ = [
     "Approval",
+    "BreakGlassLedger",
     "Change",
     "CheckResult",
     "Checklist",
@@ -17,6 +19,7 @@ __all__ = [
     "Ledger",
     "Line",
     "LocalJournal",
+    "NoLedger",
     "Outcome",
     "PostgresLedger",
     "Readiness",

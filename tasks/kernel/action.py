@@ -5,15 +5,16 @@ to tell the next run where it stopped, and the next run begins by looking.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Generic, ParamSpec, TypeVar
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.kernel.change import Change, Did, Outcome, Unchanged
 from tasks.kernel.ledger import Kind
-from tasks.kernel.run import Run, current_run
+from tasks.kernel.run import Run, current_run, report_passed
 from trading_core.clock import poll
 from trading_core.errors import CheckFailed, NotVerified, Unreachable
 
@@ -30,50 +31,50 @@ def action(look: Callable[P, Change[T] | Unchanged[T]]) -> Task[P, Outcome[T]]:
 
     @wraps(look)
     def perform(*args: P.args, **kwargs: P.kwargs) -> Outcome[T]:
-        return _carry_out(look.__name__, look(*args, **kwargs), current_run())
+        outcome = _carry_out(look.__name__, look(*args, **kwargs), current_run())
+        report_passed(look.__name__, outcome.sentence)
+        return outcome
 
     make = task(name=look.__name__, cache_policy=NO_CACHE, retries=0, tags=["action"])
     return make(perform)
 
 
 def _carry_out(name: str, found: Change[T] | Unchanged[T], run: Run) -> Outcome[T]:
+    key = run.key(name, found.target)
     if isinstance(found, Unchanged):
-        return _nothing_to_do(name, found, run)
+        return _nothing_to_do(found, run, key)
     if run.dry_run:
         run.plan.append(found.does)
         return Outcome(Did.PLANNED, f"would {found.does}")
 
-    key = run.key(name, found.target)
     facts = dict(found.facts) | _require_approval(found, run)
     run.ledger.append(run, key, Kind.INTENT, found.does, facts)
-    value = _act_once(found, run, key)
-    _verify(found, run, key)
-    return Outcome(Did.CHANGED, found.does, value)
+    answer = _act_once(found, run, key)
+    _verify(found, run, key, answered=answer is not None)
+    return Outcome(Did.CHANGED, found.does, None if answer is None else answer.value)
 
 
-def _nothing_to_do(name: str, found: Unchanged[T], run: Run) -> Outcome[T]:
+def _nothing_to_do(found: Unchanged[T], run: Run, key: str) -> Outcome[T]:
     """Close what an interrupted run left open: its effect is there, only the proof is missing."""
     if not run.dry_run:
-        for key in run.ledger.unproven(run.key(name, "")):
-            run.ledger.append(
-                run,
-                key,
-                Kind.PROOF,
-                f"found after an interruption: {found.because}",
-                {},
-            )
+        written = run.ledger.since_intent(key)
+        if written and not {Kind.PROOF, Kind.FAILED} & set(written):
+            sentence = f"found after an interruption: {found.because}"
+            if Kind.EFFECT not in written:
+                run.ledger.append(run, key, Kind.EFFECT, sentence, {})
+            run.ledger.append(run, key, Kind.PROOF, sentence, {})
     return Outcome(Did.NOTHING, found.because, found.value)
 
 
 def _require_approval(change: Change[T], run: Run) -> dict[str, object]:
     if not change.gated:
         return {}
-    if run.approval is None or not run.approval.approved_by or not run.approval.reason:
+    if run.approval is None or not run.approval.is_signed:
         raise CheckFailed(
             f"{change.does}: expected an approval with name and reason, found none",
             next_step=f"ask for approval, then run {run.runbook} again with it",
         )
-    if run.approval.approved_by == run.actor:
+    if _same_person(run.approval.approved_by, run.actor):
         raise CheckFailed(
             f"{change.does}: expected approval by somebody else, was started and approved by "
             f"{run.actor}",
@@ -85,7 +86,18 @@ def _require_approval(change: Change[T], run: Run) -> dict[str, object]:
     }
 
 
-def _act_once(change: Change[T], run: Run, key: str) -> T | None:
+def _same_person(one: str, other: str) -> bool:
+    return one.strip().casefold() == other.strip().casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer(Generic[T]):
+    """The other side's answer, as against none: `None` is a good answer."""
+
+    value: T
+
+
+def _act_once(change: Change[T], run: Run, key: str) -> _Answer[T] | None:
     try:
         value = change.act(run.fence)
     except Unreachable as error:
@@ -96,20 +108,24 @@ def _act_once(change: Change[T], run: Run, key: str) -> T | None:
         run.ledger.append(run, key, Kind.FAILED, f"{change.does}: {error}", {})
         raise
     run.ledger.append(run, key, Kind.EFFECT, f"asked to {change.does}", {})
-    return value
+    return _Answer(value)
 
 
-def _verify(change: Change[T], run: Run, key: str) -> None:
+def _verify(change: Change[T], run: Run, key: str, *, answered: bool) -> None:
     trouble: list[str] = []
 
     def holds() -> bool:
+        trouble.clear()
         try:
             return change.holds()
         except Exception as error:  # noqa: BLE001 - whatever it is, the effect cannot be seen
-            trouble[:] = [f" ({error})"]
+            trouble.append(f" ({error})")
             return False
 
     if poll(holds, within=change.within):
+        if not answered:
+            sentence = f"took effect, only the answer was lost: {change.does}"
+            run.ledger.append(run, key, Kind.EFFECT, sentence, {})
         run.ledger.append(run, key, Kind.PROOF, f"verified: {change.does}", {})
         return
     waited = f"{change.within.total_seconds():g} s"

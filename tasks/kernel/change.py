@@ -11,10 +11,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Unchanged(Generic[T]):
-    """The world is already as wanted. `because` says so in words."""
+    """The world is already as wanted.
+
+    Attributes:
+        because: Says so in words.
+        value: What the change would have produced.
+        target: As in `Change`: the same words for the same thing.
+    """
 
     because: str
     value: T | None = None
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,15 @@
-"""A check looks and never touches. Its result is a verdict with the value, the limit and the unit."""
+"""A check looks and never touches. It finds a verdict, with the value, the limit and the unit."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import wraps
 from typing import ParamSpec
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
+
+from tasks.kernel.run import report_passed
 
 P = ParamSpec("P")
 
@@ -48,7 +51,14 @@ def check(look: Callable[P, CheckResult]) -> Task[P, CheckResult]:
         retry_delay_seconds=0.5,
         tags=["check"],
     )
-    return make(look)
+
+    @wraps(look)
+    def measure(*args: P.args, **kwargs: P.kwargs) -> CheckResult:
+        result = look(*args, **kwargs)
+        report_passed(look.__name__, f"{result.verdict}, {result.found}")
+        return result
+
+    return make(measure)
 
 
 def graded(

@@ -83,18 +83,20 @@ def settle(
 ) -> Checklist:
     """Return the checklist of `results`, with lines blamed on the line they depend on."""
     red = {name for name, result in results.items() if result.verdict is Verdict.FAIL}
-    lines = []
-    for name, result in results.items():
+
+    def blamed(name: str, result: CheckResult) -> CheckResult:
         causes = [cause for cause in (needs or {}).get(name, ()) if cause in red]
-        if causes and result.verdict in (Verdict.FAIL, Verdict.UNKNOWN):
-            found = f"not measured, because {' and '.join(causes)} is red"
-            result = CheckResult(Verdict.UNKNOWN, found, result.expected, result.evidence)
-        lines.append(Line(name, result))
-    return Checklist(tuple(lines))
+        if not causes or result.verdict not in (Verdict.FAIL, Verdict.UNKNOWN):
+            return result
+        found = f"not measured, because {' and '.join(causes)} is red"
+        return CheckResult(Verdict.UNKNOWN, found, result.expected, result.evidence)
+
+    return Checklist(tuple(Line(name, blamed(name, result)) for name, result in results.items()))
 
 
 def _result_of(future: PrefectFuture[CheckResult]) -> CheckResult:
-    answer = future.result(raise_on_failure=False)
+    # The future promises a result, and hands out the error instead when the task crashed.
+    answer: object = future.result(raise_on_failure=False)
     if isinstance(answer, CheckResult):
         return answer
     return CheckResult(Verdict.UNKNOWN, f"could not be measured: {answer}", "a measurement")

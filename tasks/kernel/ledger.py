@@ -1,25 +1,25 @@
 """The effect ledger: what was intended, done and proven, append-only and hash-chained.
 
-The intent is on disk before anything is done. With the database gone, protective runbooks write
-to a local journal of the same records, which the next run with a database merges (break-glass).
+The intent is on disk before anything is done. What protective runbooks write while the database is
+gone is in journal.py.
 """
 
 import hashlib
 import json
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Protocol
 
 import psycopg
-from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
+from typing_extensions import override
 
 from trading_core.clock import SystemClock
-from trading_core.errors import InvariantViolated
+from trading_core.errors import InvariantViolated, Unreachable
 
 if TYPE_CHECKING:
     from tasks.kernel.run import Run
@@ -70,50 +70,67 @@ class Ledger(Protocol):
     """Where the kernel writes."""
 
     def append(
-        self,
-        run: "Run",
-        key: str,
-        kind: Kind,
-        sentence: str,
-        facts: Mapping[str, object],
+        self, run: "Run", key: str, kind: Kind, sentence: str, facts: Mapping[str, object]
     ) -> None:
-        """Write one line, durably, before returning."""
+        """Write one line, durably, before returning.
+
+        Raises:
+            Unreachable: Whether the line was written is unknown.
+        """
         ...
 
-    def unproven(self, prefix: str) -> list[str]:
-        """Return the keys at or under `prefix` whose latest intent has no proof."""
+    def since_intent(self, key: str) -> tuple[Kind, ...]:
+        """Return what was written for a change from its latest intent on; empty without one."""
+        ...
+
+    def of_run(self, run_id: str) -> list[Record]:
+        """Return what one run wrote, oldest first."""
         ...
 
 
-class PostgresLedger:
-    """The ledger proper, in PostgreSQL."""
+class PostgresLedger(Ledger):
+    """The ledger proper, in PostgreSQL. Threads may share one; they write one after the other."""
 
-    def __init__(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        """Write through `connection`, which must be in autocommit mode and for nobody else."""
         self._connection = connection
+        self._turn = Lock()
 
+    @override
     def append(
         self, run: "Run", key: str, kind: Kind, sentence: str, facts: Mapping[str, object]
     ) -> None:
-        self.chain(_draft(run, key, kind, sentence, facts))
+        self.chain(draft(run, key, kind, sentence, facts))
 
-    def chain(self, draft: Record) -> Record:
-        """Give `draft` its place after the last line, and commit it."""
-        with self._connection.transaction(), self._connection.cursor() as cursor:
+    def chain(self, drafted: Record) -> Record:
+        """Give `drafted` its place after the last line, and commit it.
+
+        Raises:
+            Unreachable: Whether the line was written is unknown.
+        """
+        with self._transaction() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CHAIN_LOCK])
             cursor.execute("SELECT seq, hash FROM effect_ledger ORDER BY seq DESC LIMIT 1")
             seq, prev_hash = cursor.fetchone() or (0, GENESIS)
-            placed = replace(draft, seq=int(str(seq)) + 1, prev_hash=str(prev_hash))
+            placed = replace(drafted, seq=seq + 1, prev_hash=prev_hash)
             record = replace(placed, hash=placed.digest())
             cursor.execute(_INSERT, asdict(record) | {"facts": Jsonb(record.facts)})
         return record
 
-    def unproven(self, prefix: str) -> list[str]:
-        with self._connection.transaction(), self._connection.cursor() as cursor:
-            cursor.execute(_UNPROVEN, {"prefix": prefix, "under": prefix + "/"})
-            return [str(row[0]) for row in cursor.fetchall()]
+    def has(self, drafted: Record) -> bool:
+        """Whether this very line, whatever its place, is already there."""
+        with self._transaction() as cursor:
+            cursor.execute(_SAME, asdict(drafted) | {"facts": None})
+            return cursor.fetchone() is not None
 
+    @override
+    def since_intent(self, key: str) -> tuple[Kind, ...]:
+        with self._transaction() as cursor:
+            cursor.execute(_SINCE_INTENT, {"key": key})
+            return tuple(Kind(row[0]) for row in cursor.fetchall())
+
+    @override
     def of_run(self, run_id: str) -> list[Record]:
-        """Return what one run wrote, oldest first."""
         return self._select("WHERE run_id = %s ORDER BY seq", [run_id])
 
     def verify(self) -> int:
@@ -138,67 +155,28 @@ class PostgresLedger:
         return len(records)
 
     def _select(self, where: str, values: list[object]) -> list[Record]:
-        connection = self._connection
-        with connection.transaction(), connection.cursor(row_factory=class_row(Record)) as cursor:
-            cursor.execute(f"SELECT {_COLUMNS} FROM effect_ledger {where}", values)  # noqa: S608
-            return cursor.fetchall()
+        with self._transaction() as cursor:
+            cursor.execute(f"SELECT {_COLUMNS} FROM effect_ledger {where}", values)
+            return [Record(*row) for row in cursor.fetchall()]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[psycopg.Cursor[Any]]:
+        try:
+            with (
+                self._turn,
+                self._connection.transaction(),
+                self._connection.cursor() as cursor,
+            ):
+                yield cursor
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise Unreachable(
+                f"effect ledger: expected the database to answer, was {str(error).strip()}",
+                next_step="bring the database back: see `tradeops status`",
+            ) from error
 
 
-class LocalJournal:
-    """The break-glass ledger: one fsynced JSON line per record, in a local file."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def append(
-        self, run: "Run", key: str, kind: Kind, sentence: str, facts: Mapping[str, object]
-    ) -> None:
-        draft = _draft(run, key, kind, sentence, facts)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a") as journal:
-            journal.write(json.dumps(asdict(draft), default=str) + "\n")
-            journal.flush()
-            os.fsync(journal.fileno())
-
-    def unproven(self, prefix: str) -> list[str]:
-        waiting: dict[str, None] = {}
-        for record in self._read():
-            if record.key != prefix and not record.key.startswith(prefix + "/"):
-                continue
-            if record.kind == Kind.INTENT:
-                waiting[record.key] = None
-            elif record.kind == Kind.PROOF:
-                waiting.pop(record.key, None)
-        return list(waiting)
-
-    def merge_into(self, ledger: PostgresLedger) -> int:
-        """Append every line to the ledger proper, then put the file aside.
-
-        Returns:
-            How many lines were merged. A crash in between merges some of them twice, which the
-            note in their facts shows; losing one would be worse.
-        """
-        merged = 0
-        for record in self._read():
-            facts = record.facts | {"merged_from": self._path.name}
-            ledger.chain(replace(record, facts=facts))
-            merged += 1
-        if merged:
-            self._path.rename(self._path.with_suffix(f".{SystemClock().now():%Y%m%dT%H%M%S%f}"))
-        return merged
-
-    def _read(self) -> Iterable[Record]:
-        if not self._path.exists():
-            return
-        for line in self._path.read_text().splitlines():
-            try:
-                content = json.loads(line)
-            except json.JSONDecodeError:
-                return  # the torn last line of a crash; nothing was done after it
-            yield Record(**content | {"at": datetime.fromisoformat(content["at"])})
-
-
-def _draft(run: "Run", key: str, kind: Kind, sentence: str, facts: Mapping[str, object]) -> Record:
+def draft(run: "Run", key: str, kind: Kind, sentence: str, facts: Mapping[str, object]) -> Record:
+    """Return a line that has no place in the chain yet."""
     return Record(
         seq=0,
         at=SystemClock().now(),
@@ -222,12 +200,14 @@ _INSERT = f"""
     INSERT INTO effect_ledger ({_COLUMNS})
     VALUES (%(seq)s, %(at)s, %(run_id)s, %(runbook)s, %(subject)s, %(key)s, %(kind)s,
             %(sentence)s, %(facts)s, %(actor)s, %(fence)s, %(prev_hash)s, %(hash)s)
-"""  # noqa: S608 - constants of this file
-_UNPROVEN = """
-    SELECT key
-    FROM (SELECT DISTINCT ON (key) key, kind FROM effect_ledger
-          WHERE (key = %(prefix)s OR starts_with(key, %(under)s))
-            AND kind IN ('intent', 'effect', 'proof', 'unproven')
-          ORDER BY key, seq DESC) AS latest
-    WHERE kind <> 'proof'
+"""
+_SINCE_INTENT = """
+    SELECT kind FROM effect_ledger
+    WHERE key = %(key)s AND seq >= (SELECT max(seq) FROM effect_ledger
+                                    WHERE key = %(key)s AND kind = 'intent')
+    ORDER BY seq
+"""
+_SAME = """
+    SELECT 1 FROM effect_ledger
+    WHERE run_id = %(run_id)s AND key = %(key)s AND kind = %(kind)s AND at = %(at)s
 """

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from tasks.kernel.evidence import Progress
 from tasks.kernel.ledger import Ledger
 from trading_core.errors import InvariantViolated
 
@@ -19,6 +20,11 @@ class Approval:
 
     approved_by: str
     reason: str
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether it carries a name and a reason."""
+        return bool(self.approved_by.strip() and self.reason.strip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,7 @@ class Run:
         fence: Fencing token, larger than that of every earlier run; 0 when no database gave one.
         dry_run: Describe every change, make none.
         plan: The changes a dry run would have made, in order.
+        progress: Told of every check and action that ends.
     """
 
     runbook: str
@@ -45,6 +52,7 @@ class Run:
     dry_run: bool = False
     approval: Approval | None = None
     plan: list[str] = field(default_factory=list)
+    progress: Progress | None = None
 
     def key(self, action: str, target: str) -> str:
         """Return the idempotency key of one change."""
@@ -77,3 +85,10 @@ def current_run() -> Run:
             "an action was called outside a run, so nobody could say who did it",
             next_step="call it from a flow that opened a run with flows.desk.open_run",
         ) from None
+
+
+def report_passed(step: str, sentence: str) -> None:
+    """Tell the run under way, if there is one, that a step has ended and how."""
+    run = _CURRENT.get(None)
+    if run is not None and run.progress is not None:
+        run.progress.passed(step, sentence)

@@ -8,7 +8,7 @@ import signal
 import sys
 from dataclasses import dataclass
 
-from infra.embedded import postgres, prefect, prometheus, redis
+from infra.embedded import postgres, prometheus, redis
 from trading_core.errors import ConfigurationError
 from trading_core.services import Service, start_order
 from trading_core.settings import Settings

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ProtocolError, ServerProxy
@@ -99,26 +100,23 @@ class Supervisor:
         except Unreachable:
             return 0
 
-    def write_configuration(self, programs: Sequence[Program], working_directory: Path) -> bool:
-        """Write the configuration; return whether it differs from what was there."""
-        text = self._configuration(programs, working_directory)
-        path = self.configuration_file
-        if path.exists() and path.read_text() == text:
-            return False
-        self.directory.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        return True
+    def configured(self) -> str:
+        """Return the configuration that was written last; empty when there is none."""
+        return self.configuration_file.read_text() if self.configuration_file.exists() else ""
 
-    def start(self, environment: Mapping[str, str]) -> None:
+    def start(self, configuration: str, environment: Mapping[str, str]) -> None:
         """Start supervisord in the background, with no program running yet.
 
         Args:
+            configuration: What `configuration` returned.
             environment: What it and every program it starts will see.
 
         Raises:
             NotVerified: It does not answer after ten seconds.
         """
         self.logs.mkdir(parents=True, exist_ok=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.configuration_file.write_text(configuration)
         answer = subprocess.run(
             [sys.executable, "-m", "supervisor.supervisord", "-c", str(self.configuration_file)],
             check=False,
@@ -197,7 +195,7 @@ class Supervisor:
         try:
             with ServerProxy("http://localhost", transport=transport) as proxy:
                 yield proxy.supervisor
-        except (OSError, ProtocolError) as error:
+        except (OSError, HTTPException, ProtocolError) as error:
             raise Unreachable(
                 f"supervisord: expected an answer on {self.socket}, was: {error}",
                 next_step="bring the stack up with `tradeops up`",
@@ -205,8 +203,17 @@ class Supervisor:
         finally:
             transport.close()
 
-    def _configuration(self, programs: Sequence[Program], working_directory: Path) -> str:
-        sections = {
+    def configuration(
+        self, programs: Sequence[Program], working_directory: Path, remark: str
+    ) -> str:
+        """Return supervisord's configuration.
+
+        Args:
+            programs: What to keep alive.
+            working_directory: Where every program starts.
+            remark: Kept as a comment: what else must not change while the stack runs.
+        """
+        sections: dict[str, dict[str, object]] = {
             "unix_http_server": {"file": self.socket, "chmod": "0700"},
             "supervisord": {
                 "logfile": self.logs / "supervisord.log",
@@ -224,7 +231,7 @@ class Supervisor:
             sections["supervisord"]["user"] = "root"  # said aloud, or it warns
         for program in programs:
             sections[f"program:{program.name}"] = self._program(program, working_directory)
-        return "\n".join(
+        return f"; {remark}\n" + "\n".join(
             "\n".join([f"[{title}]", *(f"{k}={_escaped(v)}" for k, v in body.items()), ""])
             for title, body in sections.items()
         )

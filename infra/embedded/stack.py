@@ -1,0 +1,213 @@
+"""The whole embedded stack: up, down and what it is doing.
+
+`up` brings about, and `down` takes away; both look first, so that doing either twice is doing it
+once. Only one of them works on a stack at a time.
+"""
+
+import fcntl
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+import infra
+from infra.embedded import prefect, programs, readiness, secrets, stages
+from infra.embedded.postgres import cluster
+from infra.embedded.steps import Observer, Progress, Step, carry_out
+from infra.embedded.supervisor import ProcessState, State, Supervisor
+from trading_core.clock import poll, seconds
+from trading_core.errors import CheckFailed, ConfigurationError, NotVerified, Unreachable
+from trading_core.services import Service, stop_order
+from trading_core.settings import Settings
+
+PROJECT = Path(infra.__file__).parent.parent
+_LEAVE_WITHIN = seconds(20)
+
+
+def up(settings: Settings, observe: Observer, more: Sequence[Step] = ()) -> None:
+    """Bring the stack up, and return once every service has proved that it is ready.
+
+    Args:
+        settings: Which stack.
+        observe: Told when a step begins and when it is ready.
+        more: Steps of the caller; they may need any service, "schema" or "work_pool".
+
+    Raises:
+        ConfigurationError: A port is taken, a program is missing, or it runs with other settings.
+        NotVerified: A service did not become ready; the fact ends with the end of its log.
+    """
+    rows = programs.rows(settings)
+    with _alone(settings.root):
+        _ensure_secrets(settings)
+        supervisor = Supervisor(settings.root)
+        _ensure_supervised(settings, supervisor, rows)
+        carry_out([*stages.steps(settings, supervisor, rows), *more], observe)
+
+
+def down(settings: Settings, observe: Observer) -> int:
+    """Stop everything in stop order; return how many processes were stopped.
+
+    Raises:
+        NotVerified: A process is still there, or a port is still taken.
+    """
+    with _alone(settings.root):
+        supervisor = Supervisor(settings.root)
+        family = supervisor.family()
+        if supervisor.is_running():
+            for row in stop_order():
+                _stop(row, supervisor, observe)
+            supervisor.shut_down()
+            psutil.wait_procs(family, timeout=_LEAVE_WITHIN.total_seconds())
+        _sweep(supervisor)
+        _prove_gone(settings, family)
+        return len(family)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    """One service as it is now.
+
+    Attributes:
+        state: supervisord's word.
+        address: Where it listens; empty when it does not.
+    """
+
+    name: str
+    state: str
+    pid: int
+    uptime_seconds: int
+    ready: bool
+    address: str
+
+
+def status(settings: Settings) -> tuple[ServiceStatus, ...]:
+    """Return the services this stack runs, in start order, each asked whether it is ready."""
+    supervisor = Supervisor(settings.root)
+    try:
+        processes = supervisor.processes()
+    except Unreachable:
+        processes = {}
+    return tuple(_status(row, settings, processes.get(row.name)) for row in programs.rows(settings))
+
+
+def _ensure_secrets(settings: Settings) -> None:
+    secrets.make_directory(settings.secrets_dir)
+    secrets.ensure(settings.secrets_dir, "control_token")
+    for name in ("broker_key_id", "broker_secret_key"):
+        if settings.trading_endpoint is None:
+            secrets.ensure(settings.secrets_dir, name)
+        else:
+            settings.secret(name)  # a broker's keys are not ours to invent
+
+
+def _ensure_supervised(settings: Settings, supervisor: Supervisor, rows: Sequence[Service]) -> None:
+    """Make sure that a supervisor with exactly this configuration runs."""
+    running = supervisor.is_running()
+    if not running:
+        _sweep(supervisor)
+        readiness.refuse_taken_ports(rows, settings)
+    _write_superuser_dsn(settings)
+    remark = f"settings: {sorted(settings.environment().items())}"
+    descriptions = [programs.program(row, settings) for row in rows]
+    configuration = supervisor.configuration(descriptions, PROJECT, remark)
+    if not running:
+        supervisor.start(configuration, _environment(settings))
+    elif supervisor.configured() != configuration:
+        raise ConfigurationError(
+            "stack: it runs with other settings or programs than these",
+            next_step="take it down with `tradeops down`, then `tradeops up`",
+        )
+
+
+def _write_superuser_dsn(settings: Settings) -> None:
+    if settings.postgres_dsn is not None:
+        dsn = settings.postgres_dsn.get_secret_value()
+    else:
+        dsn = cluster(settings.root, settings.host, settings.port("postgres")).superuser_dsn
+    secrets.write(settings.secrets_dir, "superuser_dsn", dsn)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """What every process of the stack sees: ours, without settings meant for other programs."""
+    foreign = ("TRADEOPS_", "PREFECT_", "PG", "SUPERVISOR_")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
+    return kept | settings.environment() | prefect.environment(settings)
+
+
+def _stop(row: Service, supervisor: Supervisor, observe: Observer) -> None:
+    process = supervisor.processes().get(row.name)
+    if process is None or process.is_down:
+        return
+    observe(Progress(row.name, done=False))
+    supervisor.end(row.name)
+    # supervisord kills it by itself after the program's own time.
+    if not poll(lambda: supervisor.processes()[row.name].is_down, within=seconds(60)):
+        raise NotVerified(
+            f"{row.name}: expected it to have stopped, was process {process.pid}",
+            next_step=f"read {supervisor.logs / row.name}.log and run `tradeops down` again",
+        )
+    observe(Progress(row.name, done=True))
+
+
+def _sweep(supervisor: Supervisor) -> None:
+    """Stop what is left of a stack whose supervisor is gone."""
+    if supervisor.is_running():
+        return
+    left = supervisor.family()
+    for process in left:
+        _signal(process, signal.SIGINT)  # to PostgreSQL, Redis and Python alike: leave cleanly
+    _, stubborn = psutil.wait_procs(left, timeout=_LEAVE_WITHIN.total_seconds())
+    for process in stubborn:
+        _signal(process, signal.SIGKILL)
+    psutil.wait_procs(stubborn, timeout=_LEAVE_WITHIN.total_seconds())
+
+
+def _signal(process: psutil.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return
+
+
+def _prove_gone(settings: Settings, family: Sequence[psutil.Process]) -> None:
+    left = [f"{p.pid} ({p.name()})" for p in family if p.is_running()]
+    if left or Supervisor(settings.root).family():
+        raise NotVerified(
+            f"stack: expected no process left, found {', '.join(left) or 'new ones'}",
+            next_step="run `tradeops down` again",
+        )
+    try:
+        readiness.refuse_taken_ports(programs.rows(settings), settings)
+    except ConfigurationError as error:
+        if family:
+            raise NotVerified(str(error), next_step="find out who started it") from error
+
+
+def _status(row: Service, settings: Settings, process: ProcessState | None) -> ServiceStatus:
+    return ServiceStatus(
+        name=row.name,
+        state=process.state if process else State.STOPPED,
+        pid=process.pid if process else 0,
+        uptime_seconds=process.uptime_seconds if process else 0,
+        ready=process is not None and readiness.is_ready(row, settings, process),
+        address=f"{settings.host}:{settings.port(row.name)}" if row.port else "",
+    )
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Hold the stack's lock: an `up` beside an `up` or a `down` would believe what is not so."""
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CheckFailed(
+                f"stack: another `tradeops up` or `tradeops down` is working on {root}",
+                next_step="wait for it, then run this again",
+            ) from None
+        yield

@@ -1,0 +1,100 @@
+"""What `up` does, as steps: every service of the table, and the work between them."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import psycopg
+
+from infra.embedded import desk, prefect, readiness, roles
+from infra.embedded.steps import Step
+from infra.embedded.supervisor import State, Supervisor
+from trading_core.clock import seconds
+from trading_core.errors import NotVerified, Unreachable
+from trading_core.services import Group, Service
+from trading_core.settings import Settings
+from trading_core.storage import migrate
+
+_CRASHES_MAX = 3
+_LOG_LINES_SHOWN = 5
+_SERVICE_WITHIN = seconds(60)
+_PREFECT_WITHIN = seconds(120)
+
+
+def steps(settings: Settings, supervisor: Supervisor, rows: Sequence[Service]) -> list[Step]:
+    """Return the steps that bring these services up under a supervisor that runs already."""
+    work = [
+        _work("databases", ("postgres",), lambda: _prepare_databases(settings)),
+        _work("schema", ("databases",), lambda: _prepare_schema(settings)),
+        _work("work_pool", ("prefect_server",), lambda: prefect.ensure_pool(settings)),
+    ]
+    return [*(_service_step(row, settings, supervisor) for row in rows), *work]
+
+
+def _service_step(row: Service, settings: Settings, supervisor: Supervisor) -> Step:
+    crashes: set[int] = set()
+
+    def is_ready() -> bool:
+        process = supervisor.processes()[row.name]
+        if process.state is State.BACKOFF:
+            crashes.add(process.started)
+        if process.state is State.FATAL or len(crashes) >= _CRASHES_MAX:
+            raise NotVerified(
+                f"{row.name}: expected it to stay up, {process.description}; "
+                f"{_end_of_log(supervisor, row.name)}",
+                next_step=f"read {supervisor.logs / row.name}.log",
+            )
+        return readiness.is_ready(row, settings, process)
+
+    return Step(
+        row.name,
+        tuple(_needs(row)),
+        begin=lambda: supervisor.begin(row.name),
+        is_ready=is_ready,
+        why_not=lambda: _end_of_log(supervisor, row.name),
+        within=_PREFECT_WITHIN if row.group is Group.ORCHESTRATION else _SERVICE_WITHIN,
+        settle=row.settle,
+    )
+
+
+def _needs(row: Service) -> Iterator[str]:
+    """What must be there before a service starts: its database, not only the server of it."""
+    yield from row.depends_on
+    if "postgres" in row.depends_on:
+        yield "databases" if row.group is Group.ORCHESTRATION else "schema"
+    if row.name == "prefect_worker":
+        yield "work_pool"
+
+
+def _work(name: str, needs: tuple[str, ...], do: Callable[[], None]) -> Step:
+    """Return a step that is ready once `do` has returned; `do` must be idempotent."""
+    finished: list[bool] = []
+
+    def begin() -> None:
+        do()
+        finished.append(True)
+
+    return Step(name, needs, begin, is_ready=lambda: bool(finished))
+
+
+def _prepare_databases(settings: Settings) -> None:
+    dsn = settings.secret("superuser_dsn").get_secret_value()
+    try:
+        roles.prepare(dsn, settings.secrets_dir)
+    except psycopg.OperationalError as error:
+        raise Unreachable(
+            f"PostgreSQL: expected a superuser's login, was: {error}",
+            next_step="correct TRADEOPS_POSTGRES_DSN, or start that server",
+        ) from error
+
+
+def _prepare_schema(settings: Settings) -> None:
+    dsn = settings.secret("owner_dsn")
+    migrate.upgrade(dsn)
+    desk.install(dsn)
+
+
+def _end_of_log(supervisor: Supervisor, name: str) -> str:
+    path = supervisor.logs / f"{name}.log"
+    if not path.exists():
+        return "it wrote no log"
+    lines = path.read_text(errors="replace").splitlines()[-_LOG_LINES_SHOWN:]
+    return f"its log ends: {' | '.join(lines)}" if lines else "its log is empty"

@@ -1,0 +1,1 @@
+"""When and where runbooks run, and how a person starts one and follows it."""

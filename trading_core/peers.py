@@ -78,17 +78,20 @@ class Peer:
             Unreachable: No answer, an answer of 5xx in no shape of ours, or no JSON.
             TradingError: What the other side raised, as itself; any other refusal: CheckFailed.
         """
-        timeout = httpx.USE_CLIENT_DEFAULT if within is None else within.total_seconds()
-        try:
-            response = self._client.request(
-                method, path, params=parameters, json=body, timeout=timeout
-            )
-        except httpx.TransportError as error:
-            raise self._unreachable(f"{type(error).__name__}: {error}") from error
+        response = self._answer(method, path, parameters=parameters, body=body, within=within)
         answer = _json(response)
         if response.is_success and answer is not None:
             return answer
         raise self._error(response, answer)
+
+    def look(self, path: str, *, within: timedelta | None = None) -> tuple[int, Any]:
+        """Return status and JSON of whatever is answered, for those who pass it on as it is.
+
+        Raises:
+            Unreachable: No answer.
+        """
+        response = self._answer("GET", path, within=within)
+        return response.status_code, _json(response)
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -99,6 +102,21 @@ class Peer:
 
     def __exit__(self, *_exit: object) -> None:
         self.close()
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        parameters: dict[str, Any] | None = None,
+        body: dict[str, Any] | None = None,
+        within: timedelta | None = None,
+    ) -> httpx.Response:
+        timeout = httpx.USE_CLIENT_DEFAULT if within is None else within.total_seconds()
+        try:
+            return self._client.request(method, path, params=parameters, json=body, timeout=timeout)
+        except httpx.TransportError as error:
+            raise self._unreachable(f"{type(error).__name__}: {error}") from error
 
     def _error(self, response: httpx.Response, answer: Any) -> TradingError:
         said = answer if isinstance(answer, dict) else {}

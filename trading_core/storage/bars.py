@@ -24,7 +24,7 @@ _STORE = f"""
 
 
 def store(connection: Connection, source: str, bars: Sequence[Bar]) -> int:
-    """Write bars down; return how many were new or different. Writing them again changes nothing."""
+    """Write bars down, as often as need be; return how many were new or different."""
     if not bars:
         return 0
     columns = (

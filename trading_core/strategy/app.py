@@ -73,7 +73,7 @@ def strategy_app(settings: Settings) -> FastAPI:
         NAME,
         settings,
         checks={"database": database.health},
-        status=lambda: {"strategies": [one["name"] for one in engine.describe()]},
+        status=engine.standing,
         metrics=metrics,
         running=running(),
     )

@@ -10,7 +10,7 @@ from threading import RLock
 from typing import Any
 
 from trading_core.broker.replay import ReplaySession
-from trading_core.errors import CheckFailed, Unreachable
+from trading_core.errors import CheckFailed, ConfigurationError, Unreachable
 from trading_core.strategy.catalogue import kind_of, read_parameters, version
 from trading_core.strategy.desk import Desk, Trader
 from trading_core.strategy.overrides import Override, Overrides
@@ -61,6 +61,15 @@ class StrategyEngine:
             outcomes = self._outside.executor.take(now, signals) if signals else None
             return Evaluation(now, signals, outcomes)
 
+    def standing(self) -> dict[str, Any]:
+        """Return what is known without asking anybody."""
+        desk = self._desk
+        return {
+            "session_id": desk and desk.session_id,
+            "evaluated_through": desk and desk.fed_through,
+            "strategies": list(desk.traders) if desk else [],
+        }
+
     def describe(self) -> list[dict[str, Any]]:
         """Return every configured strategy with its parameters and version; errors as evaluate."""
         with self._lock:
@@ -88,6 +97,11 @@ class StrategyEngine:
             CheckFailed: No session is open.
             ConfigurationError: A parameter is unknown or out of bounds. Nothing has changed.
         """
+        if "enabled" in changes:
+            raise ConfigurationError(
+                "enabled: expected it not among parameters, was there",
+                next_step=f"switch it by PUT /api/v1/strategies/{name}",
+            )
         with self._lock:
             session, desk = self._today(None)
             present = self._trader(desk, name)

@@ -1,22 +1,26 @@
-"""`tradeops up`, `down` and `status`: the embedded stack."""
+"""`tradeops up`, `down` and `status`: the embedded stack.
+
+The stack is imported inside the functions: no other command has to wait for its libraries.
+"""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from infra.embedded import stack
-from infra.embedded.stack import ServiceStatus
 from infra.embedded.steps import Observer, Progress
 from trading_core.clock import stopwatch_seconds
 from trading_core.services import SERVICES
 from trading_core.settings import Settings
+
+if TYPE_CHECKING:
+    from infra.embedded.stack import ServiceStatus
 
 _FRONT_DOORS = ("gateway", "prefect_server", "prometheus")
 
@@ -31,6 +35,7 @@ def register(app: typer.Typer) -> None:
 def up() -> None:
     """Bring the stack up and wait until every service is ready. Doing it twice is doing it once."""
     from deployments import registration
+    from infra.embedded import stack
 
     settings = Settings.read()
     console = Console(highlight=False)
@@ -46,6 +51,8 @@ def up() -> None:
 
 def down() -> None:
     """Stop the whole stack and prove that nothing of it is left. The data stays."""
+    from infra.embedded import stack
+
     settings = Settings.read()
     console = Console(highlight=False)
     began_seconds = stopwatch_seconds()
@@ -61,6 +68,8 @@ def status(
     ] = False,
 ) -> None:
     """Show every service: what it is doing, and whether it proves to be ready."""
+    from infra.embedded import stack
+
     services = stack.status(Settings.read())
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in services], indent=2))
@@ -91,7 +100,7 @@ def _shown(console: Console, settings: Settings, word: str) -> Iterator[Observer
         yield observe
 
 
-def _table(services: tuple[ServiceStatus, ...]) -> Table:
+def _table(services: "tuple[ServiceStatus, ...]") -> Table:
     table = Table("service", "state", "pid", "up", "ready", "address")
     for one in services:
         table.add_row(

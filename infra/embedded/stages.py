@@ -11,7 +11,6 @@ from trading_core.clock import seconds
 from trading_core.errors import NotVerified, Unreachable
 from trading_core.services import Group, Service
 from trading_core.settings import Settings
-from trading_core.storage import migrate
 
 _CRASHES_MAX = 3
 _LOG_LINES_SHOWN = 5
@@ -87,6 +86,8 @@ def _prepare_databases(settings: Settings) -> None:
 
 
 def _prepare_schema(settings: Settings) -> None:
+    from trading_core.storage import migrate  # half a second that only `up` has to spend
+
     dsn = settings.secret("owner_dsn")
     migrate.upgrade(dsn)
     desk.install(dsn)

@@ -1,0 +1,108 @@
+# One verb for each job; `make help` lists them. Everything is built once and then only looked at:
+# a stamp in .venv remembers what each step was built from.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+CODE := flows tasks trading_core deployments infra tests
+RUST := $(wildcard rust_ext/src/*.rs) rust_ext/Cargo.toml rust_ext/Cargo.lock.pinned
+
+# Once there is what the tests need, it stays: a run does not take it away again.
+PACKAGES := $(if $(wildcard $(VENV)/dev.stamp),dev,run)
+
+# Whatever else is active in the shell, this is the environment meant.
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
+unexport CONDA_PREFIX
+
+DAY_OPTIONS := $(if $(DATA),--data "$(DATA)") $(if $(DATE),--date "$(DATE)") $(if $(SEED),--seed "$(SEED)")
+
+.PHONY: help day up down status halt test check bench clean lock packages
+.PHONY: check-format check-lint check-types check-imports check-stub check-rust check-hosts
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+day: $(VENV)/engine.stamp ## run one trading day; DATA=directory DATE=2013-10-07 SEED=1 choose it
+	@$(BIN)/tradeops day $(DAY_OPTIONS)
+
+up: $(VENV)/engine.stamp ## bring the embedded stack up
+	@$(BIN)/tradeops up
+
+down: ## stop the stack; the data stays
+	@if [ -x $(BIN)/tradeops ]; then $(BIN)/tradeops down; else echo "nothing was ever built here"; fi
+
+status: $(VENV)/engine.stamp ## show every service of the stack
+	@$(BIN)/tradeops status
+
+test: $(VENV)/dev.stamp $(VENV)/engine.stamp packages ## run every test
+	@$(BIN)/pytest $(TESTS)
+	@cd rust_ext && cargo test --locked --quiet
+
+check: check-format check-lint check-types check-imports check-stub check-rust check-hosts ## every rule a tool can hold
+
+bench: $(VENV)/dev.stamp $(VENV)/engine.stamp ## measure the engine
+	@cd rust_ext && cargo bench --locked --quiet
+	@$(BIN)/python rust_ext/benches/from_python.py
+
+clean: down ## remove what make built; the state of the stack in var stays
+	rm -rf $(VENV) rust_ext/target trading_core/_engine*.so .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+lock: $(VENV)/dev.stamp ## choose package versions anew within pyproject.toml's bounds
+	infra/bootstrap/lock.sh
+
+check-format: $(VENV)/dev.stamp
+	$(BIN)/ruff format --check .
+
+check-lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+
+check-types: $(VENV)/dev.stamp $(VENV)/engine.stamp
+	$(BIN)/mypy $(CODE)
+
+check-imports: $(VENV)/dev.stamp $(VENV)/engine.stamp
+	$(BIN)/lint-imports
+
+check-stub: $(VENV)/dev.stamp $(VENV)/engine.stamp
+	$(BIN)/python -m mypy.stubtest trading_core._engine
+
+check-rust: $(VENV)/engine.stamp
+	cd rust_ext && cargo fmt --check
+	cd rust_ext && cargo clippy --locked --all-targets -- -D warnings
+	cd rust_ext && cargo clippy --locked --all-targets --features python -- -D warnings
+
+check-hosts: $(VENV)/dev.stamp
+	$(BIN)/python infra/bootstrap/no_hosts.py
+
+packages:
+	@infra/bootstrap/packages.sh
+
+# --- the environment, each step behind its stamp ---
+
+$(VENV)/uv.stamp: requirements/uv.txt infra/bootstrap/tools.sh
+	@python=$$(infra/bootstrap/tools.sh); echo "Environment: $$("$$python" --version) in $(VENV)"; "$$python" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+$(VENV)/run.stamp: $(VENV)/uv.stamp requirements/$(PACKAGES).txt
+	@echo "Packages: requirements/$(PACKAGES).txt"
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/$(PACKAGES).txt
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/uv.stamp requirements/dev.txt
+	@echo "Packages: requirements/dev.txt"
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@touch $(VENV)/run.stamp $@
+
+$(VENV)/engine.stamp: $(VENV)/run.stamp pyproject.toml $(RUST)
+	@echo "Engine: building rust_ext"
+	@$(BIN)/python rust_ext/lock.py restore
+	@$(BIN)/maturin develop --release --locked --uv --quiet
+	@touch $@

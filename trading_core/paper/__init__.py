@@ -1,0 +1,1 @@
+"""The paper exchange: real market data as liquidity, Alpaca's API as its face."""

@@ -1,0 +1,146 @@
+"""The exchange's door: Alpaca's REST, its streams, and the replay door.
+
+Every endpoint that looks at or changes the exchange is `async` and waits for nothing in between,
+so the one event loop is what serialises them.
+"""
+
+import hmac
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI, Request, WebSocket
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from trading_core.health import Health
+from trading_core.metrics import Metrics
+from trading_core.paper.market_data_door import market_data_routes
+from trading_core.paper.orders import Refusal, unprocessable
+from trading_core.paper.replay_door import replay_routes
+from trading_core.paper.replies import RefusedError
+from trading_core.paper.streams import MarketData, TradeUpdates
+from trading_core.paper.trading_door import trading_routes
+from trading_core.paper.venue import Venue
+from trading_core.service import build_app
+from trading_core.settings import Settings
+
+NAME = "paper_exchange"
+_UNAUTHORIZED = Refusal(403, 40110000, "request is not authorized")
+
+
+def paper_app(settings: Settings) -> FastAPI:
+    """Return the exchange of a stack.
+
+    Raises:
+        ConfigurationError: The credentials are not there, or another exchange is running.
+        InvariantViolated: The journal is damaged.
+    """
+    authorized = _authorizer(settings)
+    venue = Venue(settings.root / "paper")
+    metrics = Metrics()
+    app = build_app(
+        NAME,
+        settings,
+        checks={"journal": lambda: _journal(venue), "session": lambda: _session(venue)},
+        status=lambda: _status(venue),
+        metrics=metrics,
+        running=_closing(venue),
+    )
+    updates, market = TradeUpdates(authorized), MarketData(authorized)
+    guarded = APIRouter(dependencies=[Depends(_guard(authorized))])
+    guarded.include_router(trading_routes(venue, updates, metrics))
+    guarded.include_router(market_data_routes(venue))
+    guarded.include_router(replay_routes(venue, updates, market, metrics))
+    app.include_router(guarded)
+    app.add_api_websocket_route("/stream", _attend(updates.attend))
+    app.add_api_websocket_route("/v2/iex", _attend(market.attend))
+    app.add_exception_handler(RefusedError, _refused)
+    app.add_exception_handler(RequestValidationError, _misunderstood)
+    app.add_exception_handler(HTTPException, _unknown)
+    return app
+
+
+def _authorizer(settings: Settings) -> Callable[[object, object], bool]:
+    key = settings.secret("broker_key_id").get_secret_value().encode()
+    secret = settings.secret("broker_secret_key").get_secret_value().encode()
+
+    def authorized(given_key: object, given_secret: object) -> bool:
+        # Both are always compared, so that the time it takes tells nothing.
+        return hmac.compare_digest(str(given_key).encode(), key) & hmac.compare_digest(
+            str(given_secret).encode(), secret
+        )
+
+    return authorized
+
+
+def _guard(authorized: Callable[[object, object], bool]) -> Callable[[Request], Any]:
+    async def guard(request: Request) -> None:
+        key = request.headers.get("apca-api-key-id")
+        if not authorized(key, request.headers.get("apca-api-secret-key")):
+            raise RefusedError(_UNAUTHORIZED)
+
+    return guard
+
+
+def _attend(attend: Callable[[WebSocket], Any]) -> Callable[[WebSocket], Any]:
+    async def endpoint(socket: WebSocket) -> None:
+        await attend(socket)
+
+    return endpoint
+
+
+async def _refused(_request: Request, error: Exception) -> JSONResponse:
+    refusal = error.refusal if isinstance(error, RefusedError) else unprocessable(str(error))
+    return JSONResponse(
+        {"code": refusal.code, "message": refusal.message}, status_code=refusal.status
+    )
+
+
+async def _misunderstood(request: Request, error: Exception) -> JSONResponse:
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    words = "; ".join(f"{problem['loc'][-1]}: {problem['msg']}" for problem in problems)
+    return await _refused(request, RefusedError(unprocessable(words)))
+
+
+async def _unknown(request: Request, error: Exception) -> JSONResponse:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    refusal = Refusal(status, status * 100_000, f"{request.method} {request.url.path}: {error}")
+    return await _refused(request, RefusedError(refusal))
+
+
+@contextmanager
+def _closing(venue: Venue) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        venue.close()
+
+
+def _journal(venue: Venue) -> Health:
+    return Health(ok=not venue.failure, detail=venue.failure or "every command so far is on disk")
+
+
+def _session(venue: Venue) -> Health:
+    exchange = venue.exchange
+    if exchange is None:
+        return Health(ok=False, detail="no session is open", needed=False)
+    detail = f"{exchange.spec.date} {exchange.spec.source}, account {exchange.account.number}"
+    return Health(ok=True, detail=detail, needed=False)
+
+
+def _status(venue: Venue) -> dict[str, Any]:
+    exchange = venue.exchange
+    if exchange is None:
+        return {"session": None}
+    return {
+        "session": exchange.session_id,
+        "account": exchange.account.number,
+        "source": exchange.spec.source,
+        "symbols": list(exchange.tape.symbols),
+        "market_time": exchange.now,
+        "is_open": exchange.is_open,
+        "orders": len(exchange.account.orders),
+        "executions": exchange.execution_count,
+    }

@@ -1,0 +1,246 @@
+"""The exchange whose every change is on the disk before it happens.
+
+A command is checked, journalled and then carried out. A new session begins a new journal with the
+account as it stood, so starting again never has to replay more than one day.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+from pydantic import TypeAdapter
+
+from trading_core.domain.money import to_ticks
+from trading_core.domain.orders import OrderRequest
+from trading_core.errors import CheckFailed, ConfigurationError, InvariantViolated
+from trading_core.paper.account import Account
+from trading_core.paper.exchange import Exchange
+from trading_core.paper.journal import Journal, Record, resume_journal, start_journal
+from trading_core.paper.orders import PaperOrder, Refusal, not_found, unprocessable
+from trading_core.paper.sessions import SessionSpec, load_tape
+
+log = structlog.get_logger(__name__)
+
+_SPEC = TypeAdapter(SessionSpec)
+_REQUEST = TypeAdapter(OrderRequest)
+_FIRST_ACCOUNT = 1
+
+Command = Callable[[Exchange, Record], object]
+
+
+class Venue:
+    """The one writer of a directory of journals.
+
+    Args:
+        directory: Made when it is not there; `journal.jsonl` in it is the current session.
+
+    Raises:
+        ConfigurationError: Another exchange uses the directory, or the session's files have
+            changed since it was opened.
+        InvariantViolated: The journal is damaged, or replaying it leads elsewhere than it did.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / "journal.jsonl"
+        self._lock = _locked(directory)
+        self._journal: Journal | None = None
+        self.exchange: Exchange | None = None
+        if self._path.exists():
+            self._resume()
+
+    @property
+    def failure(self) -> str:
+        """Why nothing can be changed any more; empty while all is well."""
+        return self._journal.failure if self._journal is not None else ""
+
+    def close(self) -> None:
+        """Give the directory to whoever wants it next."""
+        if self._journal is not None:
+            self._journal.close()
+        os.close(self._lock)
+
+    def current(self) -> Exchange:
+        """Return the exchange with its session; raises `CheckFailed` when none is open."""
+        if self.exchange is None:
+            raise CheckFailed(
+                "exchange: expected an open session, was none",
+                next_step="open one: POST /replay/session, or `tradeops day`",
+            )
+        return self.exchange
+
+    def open_session(self, spec: SessionSpec) -> Exchange:
+        """Open a session, unless the very same one is open and still untouched.
+
+        A date later than the account's last one continues the account; any other date begins a
+        new account.
+
+        Raises:
+            ConfigurationError: The market cannot be loaded; the old session stands.
+            Unreachable: The disk did not take it; the old session stands.
+        """
+        old = self.exchange
+        if old is not None and old.spec == spec and old.untouched:
+            return old
+        tape = load_tape(spec)
+        account = _account_for(spec, old)
+        header = {
+            "command": "open",
+            "spec": _SPEC.dump_python(spec, mode="json"),
+            "tape_sha256": tape.sha256,
+            "account": account.record(),
+        }
+        journal = start_journal(self._path, header, archive=self._archive(old))
+        if self._journal is not None:
+            self._journal.close()
+        self._journal = journal
+        self.exchange = Exchange(spec, tape, account)
+        log.info("session opened", account=account.number, date=str(spec.date), source=spec.source)
+        return self.exchange
+
+    def submit(self, request: OrderRequest) -> PaperOrder | Refusal:
+        """Take an order; raises `Unreachable` when the disk does not."""
+        exchange = self.current()
+        refusal = exchange.refusal_of(request)
+        if refusal is not None:
+            return refusal
+        record = {"command": "submit", "request": _REQUEST.dump_python(request, mode="json")}
+        order: PaperOrder = self._carry_out(exchange, record)
+        return order
+
+    def cancel(self, order_id: str) -> Refusal | None:
+        """Take an order back; return why not, if so."""
+        exchange = self.current()
+        order = exchange.account.order(order_id)
+        if order is None:
+            return not_found(f"order {order_id}")
+        if not order.is_open:
+            return unprocessable(f'order is already in "{order.status}" state')
+        self._carry_out(exchange, {"command": "cancel", "order_id": order_id})
+        return None
+
+    def cancel_all(self) -> list[PaperOrder]:
+        """Take every open order back, and return them."""
+        exchange = self.current()
+        if not exchange.account.open_orders():
+            return []
+        orders: list[PaperOrder] = self._carry_out(exchange, {"command": "cancel_all"})
+        return orders
+
+    def advance(self, to: datetime) -> Refusal | None:
+        """Move market time; a moment already reached changes nothing."""
+        exchange = self.current()
+        if to <= exchange.now:
+            return None
+        closes_at = exchange.tape.hours.closes_at
+        if to > closes_at:
+            return unprocessable(f"to: expected at most the close {closes_at}, was {to}")
+        if (to - exchange.tape.hours.midnight) % timedelta(minutes=1):
+            return unprocessable(f"to: expected a whole minute, was {to}")
+        self._carry_out(exchange, {"command": "advance", "to": to.isoformat()})
+        return None
+
+    def _carry_out(self, exchange: Exchange, record: Record) -> Any:
+        if self._journal is not None:
+            self._journal.append({**record, "at": _fingerprint(exchange)})
+        return _COMMANDS[record["command"]](exchange, record)
+
+    def _archive(self, old: Exchange | None) -> Path | None:
+        if old is None:
+            return None
+        name = f"journal-{old.account.number}-{old.spec.date.isoformat()}.jsonl"
+        return self._path.with_name(name)
+
+    def _resume(self) -> None:
+        journal, records = resume_journal(self._path)
+        if not records or records[0].get("command") != "open":
+            raise InvariantViolated(
+                f"journal {self._path}: expected it to begin with a session, was empty",
+                next_step=f"move it away to begin with a new account: {self._path}",
+            )
+        header = records[0]
+        spec = _SPEC.validate_python(header["spec"])
+        tape = load_tape(spec)
+        if tape.sha256 != header["tape_sha256"]:
+            raise ConfigurationError(
+                f"market of {spec.date}: expected the data the session was opened on, was changed",
+                next_step=f"restore {spec.directory or 'the release'}, "
+                f"or move {self._path} away to begin with a new account",
+            )
+        exchange = Exchange(spec, tape, Account.of(header["account"]))
+        for record in records[1:]:
+            if record["at"] != _fingerprint(exchange):
+                raise InvariantViolated(
+                    f"journal {self._path}: expected {record['at']} before record {record['n']}, "
+                    f"was {_fingerprint(exchange)}",
+                    next_step="run the release that wrote it, or move it away",
+                )
+            _COMMANDS[record["command"]](exchange, record)
+        # Whoever listened then has heard it, or asks over REST now.
+        exchange.take_updates()
+        self._journal, self.exchange = journal, exchange
+        log.info("session resumed", account=exchange.account.number, records=len(records))
+
+
+_COMMANDS: dict[str, Command] = {
+    "submit": lambda exchange, r: exchange.submit(_REQUEST.validate_python(r["request"])),
+    "cancel": lambda exchange, r: exchange.cancel(_known(exchange, r["order_id"])),
+    "cancel_all": lambda exchange, _: exchange.cancel_all(),
+    "advance": lambda exchange, r: exchange.advance(datetime.fromisoformat(r["to"])),
+}
+
+
+def _known(exchange: Exchange, order_id: str) -> PaperOrder:
+    order = exchange.account.order(order_id)
+    if order is None:
+        raise InvariantViolated(
+            f"journal: expected order {order_id} to be there, was none",
+            next_step="move the journal away to begin with a new account",
+        )
+    return order
+
+
+def _fingerprint(exchange: Exchange) -> list[object]:
+    """Return what a replay must agree on: time, orders, executions and cash so far."""
+    account = exchange.account
+    return [
+        exchange.now.isoformat(),
+        len(account.orders),
+        len(account.executions),
+        account.cash_ticks,
+    ]
+
+
+def _account_for(spec: SessionSpec, old: Exchange | None) -> Account:
+    """Return a fresh copy of the account that the session is for."""
+    if old is None:
+        return Account(_number(_FIRST_ACCOUNT), to_ticks(spec.cash_usd))
+    if spec.date <= old.spec.date:
+        following = int(old.account.number.removeprefix("PA")) + 1
+        return Account(_number(following), to_ticks(spec.cash_usd))
+    account = Account.of(old.account.record())
+    if not old.done:
+        # Day orders of a session left before its close end with it.
+        account.expire_day_orders(old.now)
+    return account
+
+
+def _number(count: int) -> str:
+    return f"PA{count:07d}"
+
+
+def _locked(directory: Path) -> int:
+    directory.mkdir(parents=True, exist_ok=True)
+    handle = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        raise ConfigurationError(
+            f"directory {directory}: expected it to be free, another paper exchange uses it",
+            next_step="stop the other one: `tradeops status` shows it",
+        ) from error
+    return handle

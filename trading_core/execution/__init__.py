@@ -1,0 +1,1 @@
+"""The executor: the only hand that sends orders, and the switch that stays it."""

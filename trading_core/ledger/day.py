@@ -32,22 +32,28 @@ class DayProfit:
         return self.realized_usd + self.unrealized_usd
 
 
-def start_of_day(account: Account, positions: Iterable[Position]) -> DayStart:
-    """Return where a day begins, before its first fill.
+def start_of_day(
+    account: Account, positions: Iterable[Position], closed_today_usd: Decimal
+) -> DayStart:
+    """Return where a day began.
 
     What open shares were worth at the last close follows from the broker's word: its equity at
-    that close, less the cash, less what the shares cost.
+    that close, less the cash there was, less what the shares had cost. Cash and cost of fills move
+    against each other but for what they realise, so the answer is the same after fills as before.
 
     Args:
-        account: As the broker shows it before the day's first fill.
-        positions: All of the account's, as our records have them.
+        account: As the broker shows it now.
+        positions: All of the account's, as our records have them now.
+        closed_today_usd: What the day's fills have realised so far.
     """
     held = list(positions)
     cost_usd = sum((position.cost_basis_usd for position in held), Decimal(0))
+    realized_usd = sum((position.realized_pnl_usd for position in held), Decimal(0))
+    equity_usd = to_cents(account.last_equity_usd)
     return DayStart(
-        equity_usd=to_cents(account.last_equity_usd),
-        realized_usd=sum((position.realized_pnl_usd for position in held), Decimal(0)),
-        unrealized_usd=account.last_equity_usd - account.cash_usd - cost_usd,
+        equity_usd=equity_usd,
+        realized_usd=realized_usd - closed_today_usd,
+        unrealized_usd=equity_usd - account.cash_usd - cost_usd + closed_today_usd,
     )
 
 

@@ -1,7 +1,7 @@
 """The session a record belongs to: an account, and an exchange date."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Protocol
 
 from trading_core.broker.contract import Account, MarketClock
@@ -44,3 +44,8 @@ def current_session(broker: KnowsSession) -> Session:
 def trading_date_of(moment: datetime) -> date:
     """Return the exchange date of a moment of market time."""
     return moment.astimezone(EXCHANGE_ZONE).date()
+
+
+def start_of_date(trading_date: date) -> datetime:
+    """Return the first instant of an exchange date."""
+    return datetime.combine(trading_date, time(), EXCHANGE_ZONE).astimezone(UTC)

@@ -157,6 +157,14 @@ def record_end(
     return changed.rowcount == 1
 
 
+def account_of(connection: Connection, client_order_id: str) -> str | None:
+    """Return the account an order was sent for, or None when the order is not in our records."""
+    row = connection.execute(
+        "SELECT account FROM orders WHERE client_order_id = %s", (client_order_id,)
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
 def find(connection: Connection, client_order_id: str) -> Order | None:
     """Return one order, or None."""
     found = _read(connection, "WHERE o.client_order_id = %s", (client_order_id,))
@@ -175,12 +183,12 @@ def of_day(connection: Connection, account: str, trading_date: date) -> list[Ord
     )
 
 
-def open_shares(connection: Connection, account: str, symbol: str, side: Side) -> int:
-    """Return how many shares open orders of one side may still trade."""
+def open_shares_beside(connection: Connection, account: str, request: OrderRequest) -> int:
+    """Return how many shares other open orders of the same symbol and side may still trade."""
     row = connection.execute(
         "SELECT coalesce(sum(quantity - filled_quantity), 0) FROM orders"
-        f" WHERE account = %s AND {_OPEN} AND symbol = %s AND side = %s",
-        (account, symbol, side),
+        f" WHERE account = %s AND {_OPEN} AND symbol = %s AND side = %s AND client_order_id <> %s",
+        (account, request.symbol, request.side, request.client_order_id),
     ).fetchone()
     assert row is not None, "an aggregate has a row"
     return int(row[0])

@@ -187,3 +187,14 @@ def closings_of_day(
     ).fetchone()
     assert row is not None, "an aggregate has a row"
     return row[0], row[1], row[2]
+
+
+def closed_of_day(connection: Connection, account: str, trading_date: date) -> Decimal:
+    """Return what the day's fills realised, in dollars."""
+    row = connection.execute(
+        "SELECT coalesce(sum(closed_pnl_usd), 0) FROM fills"
+        " WHERE account = %s AND trading_date = %s",
+        (account, trading_date),
+    ).fetchone()
+    assert row is not None, "an aggregate has a row"
+    return Decimal(row[0])

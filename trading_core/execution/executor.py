@@ -1,0 +1,281 @@
+"""The executor: the parts of order flow put together, and what they do on their own.
+
+It starts without a database and without an exchange, refuses orders until it has both, and keeps
+trying. Halting works from the first moment.
+"""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from threading import Event, Lock, Thread
+from typing import Self
+
+import structlog
+from psycopg import Connection
+
+from trading_core.broker.client import Broker
+from trading_core.broker.http import Endpoint
+from trading_core.broker.market_data import MarketDataApi
+from trading_core.broker.replay import Replay
+from trading_core.broker.stream import TradeUpdate, TradeUpdates
+from trading_core.clock import SystemClock, poll, seconds
+from trading_core.domain.state import Breaker, Mode, TradingState
+from trading_core.errors import CheckFailed, TradingError, Unreachable
+from trading_core.execution.control import HaltKind, Word
+from trading_core.execution.executions import Executions
+from trading_core.execution.order_path import OrderPath
+from trading_core.execution.signals import Outcome, Signal
+from trading_core.execution.sweep import Swept, sweep
+from trading_core.execution.switch import TradingSwitch
+from trading_core.ledger.day import start_of_day
+from trading_core.ledger.session import Session, current_session, trading_date_of
+from trading_core.metrics import Metrics
+from trading_core.settings import Settings
+from trading_core.storage import pnl, positions, risk
+from trading_core.storage.connect import Database
+from trading_core.storage.risk import RiskEvent
+
+log = structlog.get_logger(__name__)
+
+_SETTLE_WITHIN = seconds(10)
+_RECORD_WITHIN = seconds(0.2)
+_WATCH_EVERY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """A halt: the state, what became of open orders, and whether PostgreSQL has it on record."""
+
+    state: TradingState
+    swept: Swept
+    recorded: bool
+
+
+class Executor:
+    """One process's order flow. A context manager: entered, it connects; left, it lets go."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        endpoint = Endpoint.of(settings)
+        clock = SystemClock()
+        self.database = Database(settings.secret("trading_dsn"), application="trade_executor")
+        self.broker = Broker(endpoint)
+        # For questions that somebody is waiting on while the exchange may be dead.
+        self.quick_broker = Broker(replace(endpoint, timeout_seconds=1.0))
+        self.stream = TradeUpdates(endpoint, self._hear, self._catch_up)
+        folder = settings.root / "executor"
+        self.switch = TradingSwitch(folder, self.database, clock, self._announce)
+        self._market_data = MarketDataApi(endpoint)
+        self._replay = Replay(endpoint)
+        self._orders = OrderPath(
+            self.database,
+            self.broker,
+            self.switch,
+            clock,
+            self._market_data.latest_quotes,
+            metrics,
+        )
+        self._executions = Executions(self.database, self.broker, metrics)
+        self._metrics = metrics
+        self._market_now: datetime | None = None
+        self._session: Session | None = None
+        self._begun: Session | None = None
+        self._entering = Lock()
+        self._beginning = Lock()
+        self._stopping = Event()
+        self._woken = Event()
+        self._watch = Thread(target=self._keep_watch, name="watch", daemon=True)
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._open.enter_context(self.database)
+        for client in (self.broker, self.quick_broker, self._market_data, self._replay):
+            self._open.callback(client.close)
+        self.stream.start()
+        self._open.callback(self.stream.stop)
+        self._watch.start()
+        self._open.callback(self._stop_watching)
+        return self
+
+    def __exit__(self, *_exit: object) -> None:
+        self._open.close()
+
+    @property
+    def session(self) -> Session | None:
+        """The session as last seen."""
+        return self._session
+
+    def state(self) -> TradingState:
+        """Return the state of trading in the session that is open now, if that can be asked."""
+        try:
+            self._enter(current_session(self.quick_broker))
+        except TradingError as error:
+            log.info("session not looked at", error=str(error))
+        return self.switch.state
+
+    def set_day_pnl(self, total_pnl_usd: Decimal) -> None:
+        """Take note of the day's profit in dollars, for the checks of the orders to come."""
+        self._orders.day_pnl_usd = total_pnl_usd
+
+    def handle(self, now: datetime, signals: Sequence[Signal]) -> list[Outcome]:
+        """Deal with the signals of one minute of market time; repeating them is safe.
+
+        Raises:
+            Unreachable: The exchange does not answer: ask again.
+            CheckFailed: There is no session, or `now` is of another day.
+        """
+        session = self._enter(current_session(self.broker))
+        if trading_date_of(now) != session.trading_date:
+            raise CheckFailed(
+                f"signals: expected those of {session.trading_date}, were of {now.isoformat()}",
+                next_step="open the session before running it",
+            )
+        self._market_now = now
+        if self._begun != session and not self.database.health().ok:
+            return self._orders.refuse_without_database(session, now, signals)
+        self._begin(session)
+        return self._orders.handle(session, now, signals)
+
+    def settle(self, now: datetime) -> dict[str, int]:
+        """Wait until all that happened at the exchange is on record; raises as `Executions`."""
+        self._market_now = now
+        replayed = self._replay.session()
+        if replayed is None:
+            session = self._enter(current_session(self.broker))
+            self._executions.catch_up(session)
+        else:
+            session = self._enter(Session(replayed.account_number, replayed.date))
+            self._begin(session)
+            self._executions.settle(session, replayed.executions, _SETTLE_WITHIN)
+        with self._orders.lock:
+            still_open = self._executions.compare_open_orders(session, settled=True)
+        return {"executions": self._executions.count(session), "open_orders": still_open}
+
+    def halt(self, word: Word, kind: HaltKind) -> Halted:
+        """Stop orders, take back all open ones, have it recorded: in this order.
+
+        A database or an exchange that is gone makes it raise nothing: the answer says what could
+        not be done.
+        """
+        was_open = self.switch.state.breaker is Breaker.OPEN
+        self._show(self.switch.halt(word, kind))
+        if kind is HaltKind.BREAKER and not was_open:
+            self._metrics.counter("risk_circuit_breaker_activations_total").inc()
+        swept = self.sweep()
+        self._woken.set()
+        recorded = poll(lambda: self.switch.is_recorded, within=_RECORD_WITHIN, every=seconds(0.01))
+        return Halted(self.switch.state, swept, recorded)
+
+    def enable(self, word: Word, *, resume: bool) -> TradingState:
+        """Allow orders in the session that is open now; raises as `TradingSwitch.enable`."""
+        self._begin(self._enter(current_session(self.broker)))
+        return self._show(self.switch.enable(word, resume=resume))
+
+    def reset_breaker(self, word: Word) -> TradingState:
+        """Close the breaker; raises as `TradingSwitch.reset_breaker`."""
+        return self._show(self.switch.reset_breaker(word))
+
+    def sweep(self) -> Swept:
+        """Cancel every open order and look again."""
+        return sweep(self.quick_broker, self.switch)
+
+    def _enter(self, session: Session) -> Session:
+        with self._entering:
+            if session != self._session:
+                self.switch.enter(session)
+                self._session = session
+                log.info("session", session=str(session))
+        return session
+
+    def _begin(self, session: Session) -> None:
+        # Before a session's first order: our records level with the exchange's, and the day begun.
+        with self._beginning:
+            if self._begun == session:
+                return
+            self._executions.catch_up(session)
+            with self.database.transaction() as connection:
+                self._orders.day_pnl_usd = self._day_begun(connection, session)
+            self._begun = session
+
+    def _day_begun(self, connection: Connection, session: Session) -> Decimal:
+        account, day = session.account, session.trading_date
+        present = pnl.of_day(connection, account, day)
+        if present is not None:
+            return present.total_pnl_usd
+        held = [marked.position for marked in positions.of_account(connection, account)]
+        closed_usd = pnl.closed_of_day(connection, account, day)
+        start = start_of_day(self.broker.account(), held, closed_usd)
+        pnl.begin_day(connection, account, day, start)
+        return Decimal(0)
+
+    def _hear(self, update: TradeUpdate) -> None:
+        session = self._session or self._enter(current_session(self.broker))
+        self._executions.hear(session, update)
+
+    def _catch_up(self) -> None:
+        try:
+            session = self._enter(current_session(self.broker))
+        except CheckFailed:
+            return  # no session is open, so nothing was missed
+        self._executions.catch_up(session)
+
+    def _announce(self, connection: Connection, state: TradingState) -> None:
+        account = "" if self._session is None else self._session.account
+        risk.append(connection, _event(account, state, self._market_now or state.changed_at))
+
+    def _show(self, state: TradingState) -> TradingState:
+        self._metrics.gauge("trading_enabled").set(state.accepts_orders)
+        self._metrics.gauge("risk_circuit_breaker_active").set(state.breaker is Breaker.OPEN)
+        return state
+
+    def _keep_watch(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._watch_once()
+            except Unreachable as error:
+                log.warning("trading state not recorded yet", error=str(error))
+            except Exception:
+                log.exception("watch stumbled")
+            self._woken.wait(_WATCH_EVERY_SECONDS)
+            self._woken.clear()
+
+    def _watch_once(self) -> None:
+        self._honour_halt_request()
+        self._show(self.switch.state)
+        self._metrics.gauge("db_pool_in_use_ratio").set(self.database.in_use_ratio())
+        self.switch.ensure_recorded()
+
+    def _honour_halt_request(self) -> None:
+        asked = self.switch.halt_request()
+        if asked is None:
+            return
+        if self.switch.state.mode is not Mode.HALTED:
+            self.switch.halt(asked, HaltKind.HALT)
+        if self.sweep().open_orders == 0:
+            self.switch.forget_halt_request()
+
+    def _stop_watching(self) -> None:
+        self._stopping.set()
+        self._woken.set()
+        self._watch.join(timeout=5)
+
+
+def _event(account: str, state: TradingState, at: datetime) -> RiskEvent:
+    event_type, severity = _kind(state)
+    facts = {
+        "actor": state.actor,
+        "fence": state.fence,
+        "mode": state.mode.value,
+        "trading_enabled": state.trading_enabled,
+        "breaker": state.breaker.value,
+    }
+    return RiskEvent(account, event_type, severity, state.reason, facts, at)
+
+
+def _kind(state: TradingState) -> tuple[str, risk.Severity]:
+    if state.breaker is Breaker.OPEN:
+        return "breaker", "critical"
+    if state.mode is Mode.HALTED:
+        return "halt", "critical"
+    return ("enable", "info") if state.trading_enabled else ("disable", "info")

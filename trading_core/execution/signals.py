@@ -1,0 +1,62 @@
+"""What a strategy asks for, and what became of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from trading_core.clock import EXCHANGE_ZONE
+from trading_core.domain.orders import OrderRequest, OrderStatus, OrderType, Side
+from trading_core.ledger.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One order a strategy wants. `sequence` tells apart those of one minute and symbol."""
+
+    strategy: str
+    symbol: str
+    side: Side
+    quantity: int
+    type: OrderType
+    limit_price_usd: Decimal | None
+    sequence: int
+
+    def order_id(self, session: Session, now: datetime) -> str:
+        """Return the client order id, derived from the signal: told twice, it is one order."""
+        minute = now.astimezone(EXCHANGE_ZONE)
+        return (
+            f"{session.account}-{minute:%Y%m%d-%H%M}-{self.strategy}-{self.symbol}-{self.sequence}"
+        )
+
+    def request(self, session: Session, now: datetime) -> OrderRequest:
+        """Return the order.
+
+        Raises:
+            ValueError: Quantity or limit price do not make one.
+        """
+        return OrderRequest(
+            client_order_id=self.order_id(session, now),
+            symbol=self.symbol,
+            side=self.side,
+            quantity=self.quantity,
+            type=self.type,
+            limit_price_usd=self.limit_price_usd,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a signal.
+
+    Attributes:
+        outcome: sent: it is at the exchange now. refused: it is not, and `reason` says why.
+            known: it was dealt with before.
+        reason: A code: of the switch, of the gate, or EXCHANGE_ and the exchange's number.
+    """
+
+    client_order_id: str
+    outcome: Literal["sent", "refused", "known"]
+    status: OrderStatus | None
+    reason: str = ""
+    exchange_order_id: str | None = None

@@ -34,14 +34,14 @@ def register(app: typer.Typer) -> None:
 
 def up() -> None:
     """Bring the stack up and wait until every service is ready. Doing it twice is doing it once."""
-    from deployments import registration
+    from deployments import register as registration
     from infra.embedded import stack
 
     settings = Settings.read()
     console = Console(highlight=False)
     began_seconds = stopwatch_seconds()
     with _shown(console, settings, "ready") as observe:
-        stack.up(settings, observe, registration.steps(settings))
+        stack.up(settings, observe, [registration.step(settings)])
     console.print(f"up in {stopwatch_seconds() - began_seconds:.1f} s; state in {settings.root}")
     running = {one.name for one in stack.status(settings)}
     for name in _FRONT_DOORS:

@@ -1,0 +1,100 @@
+"""A whole stack for the tests: every process of the system, on ports and in a directory of its own.
+
+It takes some twenty seconds to come up, so one serves a whole test run. A test that breaks a part
+of it mends the part before it ends.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from trading_core.services import SERVICES
+from trading_core.settings import Settings
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+# Far from the default ports, and below those the kernel hands out by itself (from 32768).
+_OFFSETS = range(2_000, 16_000, 40)
+_COMMAND_WITHIN_SECONDS = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A stack, and the operator's command for it."""
+
+    settings: Settings
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of a process that works on this stack, with nothing of another stack."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("TRADEOPS_", "PREFECT_"))}
+        return kept | self.settings.environment()
+
+    def tradeops(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `tradeops` as an operator would; the caller looks at exit code and output."""
+        return subprocess.run(
+            [sys.executable, "-c", "from deployments.cli.main import main; main()", *arguments],
+            check=False,
+            cwd=PROJECT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_COMMAND_WITHIN_SECONDS,
+        )
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        """Return what `tradeops status --json` says, by service."""
+        answer = self.tradeops("status", "--json")
+        return {one["name"]: one for one in json.loads(answer.stdout)}
+
+    def process(self, name: str) -> psutil.Process:
+        """Return the live process of a service."""
+        return psutil.Process(self.status()[name]["pid"])
+
+
+def settings_for(state_dir: Path, offset: int) -> Settings:
+    """Return the settings of a stack of its own, whatever the environment says."""
+    return Settings(state_dir=state_dir, port_offset=offset)
+
+
+def free_offset() -> int:
+    """Return a port offset at which nobody listens on any port of the table.
+
+    Raises:
+        RuntimeError: Every offset has a taken port.
+    """
+    taken = {c.laddr.port for c in psutil.net_connections("tcp") if c.laddr}
+    for offset in _OFFSETS[os.getpid() % len(_OFFSETS) :] or _OFFSETS:
+        if not taken & {row.port + offset for row in SERVICES if row.port}:
+            return offset
+    raise RuntimeError("every range of ports has one that is taken")
+
+
+@contextmanager
+def running_stack(state_dir: Path, offset: int | None = None) -> Iterator[Stack]:
+    """Bring a stack up for the length of a `with` block."""
+    stack = Stack(settings_for(state_dir, free_offset() if offset is None else offset))
+    try:
+        came_up = stack.tradeops("up")
+        assert came_up.returncode == 0, came_up.stdout + came_up.stderr
+        yield stack
+    finally:
+        went_down = stack.tradeops("down")
+        assert went_down.returncode == 0, went_down.stdout + went_down.stderr
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The stack of this test run, up and ready."""
+    with running_stack(tmp_path_factory.mktemp("stack")) as one:
+        yield one

@@ -1,0 +1,205 @@
+"""Find the facts of one day in PostgreSQL, all of them in one snapshot."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, LiteralString
+
+from psycopg import Connection
+from psycopg.rows import class_row, dict_row
+
+from tasks.daily_report.facts import (
+    Backup,
+    Break,
+    DailyFacts,
+    DayFill,
+    DayOrder,
+    Reconciliation,
+    RiskEvent,
+    Severity,
+    Source,
+)
+from trading_core.clock import EXCHANGE_ZONE
+from trading_core.domain.fills import Fill
+from trading_core.domain.market import Bar
+from trading_core.domain.orders import OrderStatus, OrderType, Side
+from trading_core.domain.positions import Position
+from trading_core.errors import CheckFailed
+from trading_core.storage import days, pnl, positions
+from trading_core.storage.positions import MarkedPosition
+
+
+def read_facts(
+    connection: Connection, account: str, trading_date: date, *, backup_id: str | None = None
+) -> DailyFacts:
+    """Return everything the report shows about one account's day.
+
+    The answer is that day's whenever it is asked: later days do not leak into it.
+
+    Args:
+        connection: Without a transaction under way.
+        backup_id: The day's row of `backups`; None when none was taken.
+
+    Raises:
+        CheckFailed: The account never opened that day.
+    """
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        return _Reader(connection, account, trading_date).facts(backup_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    connection: Connection
+    account: str
+    trading_date: date
+
+    def facts(self, backup_id: str | None) -> DailyFacts:
+        day = days.find(self.connection, self.account, self.trading_date)
+        if day is None:
+            raise CheckFailed(
+                f"report: expected {self.account} to have opened {self.trading_date}, found no"
+                " such trading day",
+                next_step="correct the account and the date; `trading_days` lists them",
+            )
+        bars = self._bars(day.source)
+        marks = self._marks(bars)
+        return DailyFacts(
+            account=self.account,
+            trading_date=self.trading_date,
+            source=Source(day.source),
+            closed_at=day.closed_at,
+            pnl=pnl.of_day(self.connection, self.account, self.trading_date),
+            equity=tuple(pnl.equity_curve(self.connection, self.account, self.trading_date)),
+            positions=self._positions(marks),
+            orders=self._orders(),
+            fills=self._fills(),
+            marks=marks,
+            bars=bars,
+            risk_events=self._risk_events(),
+            reconciliation=self._reconciliation(),
+            backup=self._backup(backup_id),
+        )
+
+    def _orders(self) -> tuple[DayOrder, ...]:
+        rows = self._rows(
+            "SELECT client_order_id, strategy, symbol, side, type, quantity, limit_price_usd,"
+            " status, reason, filled_quantity, signal_at, risk_check_ns, acknowledge_us"
+            " FROM orders WHERE account = %(account)s AND trading_date = %(trading_date)s"
+            " ORDER BY signal_at, client_order_id"
+        )
+        return tuple(
+            DayOrder(
+                **{
+                    **row,
+                    "side": Side(row["side"]),
+                    "type": OrderType(row["type"]),
+                    "status": OrderStatus(row["status"]),
+                }
+            )
+            for row in rows
+        )
+
+    def _fills(self) -> tuple[DayFill, ...]:
+        rows = self._rows(
+            "SELECT execution_id, client_order_id, fills.symbol, fills.side, fills.quantity,"
+            " price_usd, executed_at, strategy FROM fills JOIN orders USING (client_order_id)"
+            " WHERE fills.account = %(account)s AND fills.trading_date = %(trading_date)s"
+            " ORDER BY executed_at, execution_id"
+        )
+        return tuple(
+            DayFill(strategy=row.pop("strategy"), fill=Fill(**{**row, "side": Side(row["side"])}))
+            for row in rows
+        )
+
+    def _positions(self, marks: Mapping[str, Decimal]) -> tuple[MarkedPosition, ...]:
+        """Return what the fills up to this day made; the table `positions` only knows the last."""
+        held: dict[str, Position] = {}
+        for row in self._rows(
+            "SELECT execution_id, client_order_id, symbol, side, quantity, price_usd, executed_at"
+            " FROM fills WHERE account = %(account)s AND trading_date <= %(trading_date)s"
+            # The order in which the executor recorded them is the order that made the positions.
+            " ORDER BY recorded_at, execution_id"
+        ):
+            fill = Fill(**{**row, "side": Side(row["side"])})
+            held[fill.symbol] = held.get(fill.symbol, Position(fill.symbol)).after(fill)
+        return tuple(
+            MarkedPosition(position, marks.get(symbol)) for symbol, position in sorted(held.items())
+        )
+
+    def _marks(self, bars: Mapping[str, tuple[Bar, ...]]) -> dict[str, Decimal]:
+        """Return the day's last prices: those positions were valued at, else the last trades."""
+        marks = {symbol: minutes[-1].close_usd for symbol, minutes in bars.items()}
+        later = self._rows(
+            "SELECT 1 FROM trading_days"
+            " WHERE account = %(account)s AND trading_date > %(trading_date)s LIMIT 1"
+        )
+        if later:
+            return marks
+        for held in positions.of_account(self.connection, self.account):
+            if held.price_usd is not None:
+                marks[held.position.symbol] = held.price_usd
+        return marks
+
+    def _bars(self, source: str) -> dict[str, tuple[Bar, ...]]:
+        bars: dict[str, list[Bar]] = defaultdict(list)
+        with self.connection.cursor(row_factory=class_row(Bar)) as cursor:
+            cursor.execute(
+                "SELECT symbol, started_at, open_usd, high_usd, low_usd, close_usd, volume"
+                " FROM bars WHERE source = %(source)s AND started_at >= %(starts)s"
+                " AND started_at < %(ends)s ORDER BY symbol, started_at",
+                {"source": source, **self._named()},
+            )
+            for bar in cursor:
+                bars[bar.symbol].append(bar)
+        return {symbol: tuple(minutes) for symbol, minutes in bars.items()}
+
+    def _risk_events(self) -> tuple[RiskEvent, ...]:
+        rows = self._rows(
+            "SELECT event_type, severity, message, occurred_at FROM risk_events"
+            " WHERE account = %(account)s AND occurred_at >= %(starts)s AND occurred_at < %(ends)s"
+            " ORDER BY occurred_at DESC, id DESC"
+        )
+        return tuple(RiskEvent(**{**row, "severity": Severity(row["severity"])}) for row in rows)
+
+    def _reconciliation(self) -> Reconciliation | None:
+        rows = self._rows(
+            "SELECT compared, breaks, reconciled_at FROM reconciliations"
+            " WHERE account = %(account)s AND trading_date = %(trading_date)s"
+        )
+        if not rows:
+            return None
+        breaks = tuple(
+            Break(one["kind"], one["subject"], _side(one["ours"]), _side(one["theirs"]))
+            for one in rows[0]["breaks"]
+        )
+        return Reconciliation(rows[0]["compared"], breaks, rows[0]["reconciled_at"])
+
+    def _backup(self, backup_id: str | None) -> Backup | None:
+        with self.connection.cursor(row_factory=class_row(Backup)) as cursor:
+            cursor.execute(
+                "SELECT id, size_bytes, sha256, taken_at, verified_at FROM backups WHERE id = %s",
+                (backup_id,),
+            )
+            return cursor.fetchone()
+
+    def _rows(self, query: LiteralString) -> list[dict[str, Any]]:
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(query, self._named()).fetchall()
+
+    def _named(self) -> dict[str, object]:
+        """The account, the day, and the first moments of it and of the next one."""
+        starts = datetime.combine(self.trading_date, time(), EXCHANGE_ZONE)
+        return {
+            "account": self.account,
+            "trading_date": self.trading_date,
+            "starts": starts,
+            "ends": starts + timedelta(days=1),
+        }
+
+
+def _side(value: object) -> str:
+    """What one side of a break has, in words; JSON's null is a side that has nothing."""
+    return "nothing" if value is None else str(value)

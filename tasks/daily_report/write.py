@@ -1,0 +1,112 @@
+"""Make the page of one day: one file, complete in itself, that asks the network for nothing."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from tasks.daily_report import figures, pictures, tables, wording
+from tasks.daily_report.facts import DailyFacts, DayFill, Source
+from trading_core.domain.orders import Side
+
+# More pictures than this are no longer looked at; the tables have the rest.
+SYMBOL_PICTURES_MAX = 12
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolPicture:
+    """One symbol's fills on its price."""
+
+    symbol: str
+    buys: int
+    sells: int
+    svg: Markup
+
+
+def report_name(account: str, trading_date: date) -> str:
+    """Return the file name of a day's report; the same day always has the same one."""
+    return f"report-{trading_date.isoformat()}-{account}.html"
+
+
+def write_daily_report(directory: Path, facts: DailyFacts) -> Path:
+    """Write the report of a day, replacing an earlier one in a single step.
+
+    The same facts give the same bytes. A reader sees the old page or the new one, never half.
+
+    Args:
+        directory: Made when it is missing.
+        facts: See `reading.read_facts`.
+
+    Returns:
+        The path of the page.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / report_name(facts.account, facts.trading_date)
+    page = render(facts)
+    with NamedTemporaryFile(
+        "w", dir=directory, suffix=".part", delete=False, encoding="utf-8"
+    ) as part:
+        try:
+            part.write(page)
+            part.flush()
+            os.fsync(part.fileno())
+            # A temporary file is its owner's alone; a report is for everyone with the directory.
+            Path(part.name).chmod(0o644)
+            Path(part.name).replace(path)
+        except BaseException:
+            Path(part.name).unlink(missing_ok=True)
+            raise
+    return path
+
+
+def render(facts: DailyFacts) -> str:
+    """Return the page as text."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    shown = tuple(_symbol_pictures(facts))
+    return environment.get_template("page.html.j2").render(
+        facts=facts,
+        figures=figures,
+        tables=tables,
+        words=wording,
+        is_synthetic=facts.source is Source.SYNTHETIC,
+        session_wide=_session(facts, pictures.WIDE_INCHES),
+        session_narrow=_session(facts, pictures.NARROW_INCHES),
+        symbol_pictures=shown,
+        symbols_left_out=len({done.fill.symbol for done in facts.fills}) - len(shown),
+        latency_picture=Markup(pictures.latency_histogram(figures.acknowledge_ns(facts))),
+    )
+
+
+def _session(facts: DailyFacts, size_inches: tuple[float, float]) -> Markup:
+    # The picture escapes what it is given; nothing else in it is ours to escape.
+    return Markup(pictures.session_curve(facts, size_inches) if facts.equity else "")
+
+
+def _symbol_pictures(facts: DailyFacts) -> Iterator[SymbolPicture]:
+    """Yield the symbols by the money that changed hands in them, most first."""
+    by_symbol: dict[str, list[DayFill]] = defaultdict(list)
+    for done in facts.fills:
+        by_symbol[done.fill.symbol].append(done)
+
+    def turnover_usd(symbol: str) -> Decimal:
+        return sum((abs(done.fill.cash_usd) for done in by_symbol[symbol]), Decimal(0))
+
+    ranked = sorted(by_symbol, key=lambda symbol: (-turnover_usd(symbol), symbol))
+    for symbol in ranked[:SYMBOL_PICTURES_MAX]:
+        fills = by_symbol[symbol]
+        buys = sum(done.fill.side is Side.BUY for done in fills)
+        svg = Markup(pictures.fills_on_price(symbol, facts.bars.get(symbol, ()), fills))
+        yield SymbolPicture(symbol, buys, len(fills) - buys, svg)

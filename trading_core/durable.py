@@ -4,6 +4,7 @@ no moment can a reader find half of it.
 
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,17 @@ from typing import Any
 def write_json(path: Path, value: Any) -> None:
     """Replace the content of `path` with `value` as JSON; the folder is made when missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    with scratch.open("w", encoding="utf-8") as file:
-        json.dump(value, file, indent=2, sort_keys=True, default=str)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)
+    # A name of its own for each writer: two at once must not share half a file.
+    handle, scratch = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(value, file, indent=2, sort_keys=True, default=str)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(scratch).replace(path)
+    except BaseException:
+        Path(scratch).unlink(missing_ok=True)
+        raise
     _sync_folder(path.parent)
 
 

@@ -170,7 +170,9 @@ def _answer_errors_in_words(app: FastAPI, metrics: Metrics) -> None:
         errors.labels(type(error).__name__).inc()
         return JSONResponse(
             {"code": type(error).__name__, "message": str(error), "next_step": error.next_step},
-            status_code=_HTTP_STATUS.get(type(error), 500),
+            status_code=next(
+                (status for kind, status in _HTTP_STATUS.items() if isinstance(error, kind)), 500
+            ),
         )
 
     @app.exception_handler(Exception)

@@ -16,6 +16,7 @@ from trading_core.execution.control import HaltKind, Word
 from trading_core.execution.executor import Executor
 from trading_core.execution.signals import Outcome, Signal
 from trading_core.health import Health
+from trading_core.lockstep import MinuteEnd
 from trading_core.metrics import Metrics
 from trading_core.service import build_app, require_control
 from trading_core.settings import Settings
@@ -47,12 +48,6 @@ class SignalsBody(_Body):
 
     now: AwareDatetime
     signals: list[SignalBody]
-
-
-class NowBody(_Body):
-    """A moment of market time."""
-
-    now: AwareDatetime
 
 
 class HaltBody(_Body):
@@ -159,8 +154,8 @@ def _cycle(executor: Executor) -> APIRouter:
         return {"outcomes": [_outcome(one) for one in executor.handle(body.now, asked)]}
 
     @router.post("/cycle/settle")
-    def settle(body: NowBody) -> dict[str, int]:
-        return executor.settle(body.now)
+    def settle(minute: MinuteEnd) -> dict[str, int]:
+        return executor.settle(minute.now)
 
     @router.post("/risk/day-pnl")
     def day_pnl(body: DayPnlBody) -> dict[str, str]:

@@ -57,6 +57,13 @@ def halted(state: TradingState, word: Word, kind: HaltKind = HaltKind.HALT) -> T
     return replace(stopped, mode=Mode.HALTED)
 
 
+def in_force(state: TradingState, kind: HaltKind) -> bool:
+    """Return whether a halt of this kind holds already."""
+    if kind is HaltKind.BREAKER:
+        return state.breaker is Breaker.OPEN
+    return state.mode is Mode.HALTED
+
+
 def enabled(state: TradingState, word: Word, *, resume: bool) -> TradingState:
     """Return the state after trading was allowed.
 

@@ -15,6 +15,7 @@ from typing import Self
 import structlog
 from psycopg import Connection
 
+from trading_core import halt_request
 from trading_core.broker.client import Broker
 from trading_core.broker.http import Endpoint
 from trading_core.broker.market_data import MarketDataApi
@@ -23,6 +24,7 @@ from trading_core.broker.stream import TradeUpdate, TradeUpdates
 from trading_core.clock import SystemClock, poll, seconds
 from trading_core.domain.state import Breaker, Mode, TradingState
 from trading_core.errors import CheckFailed, TradingError, Unreachable
+from trading_core.execution import control
 from trading_core.execution.control import HaltKind, Word
 from trading_core.execution.executions import Executions
 from trading_core.execution.order_path import OrderPath
@@ -40,7 +42,7 @@ from trading_core.storage.risk import RiskEvent
 log = structlog.get_logger(__name__)
 
 _SETTLE_WITHIN = seconds(10)
-_RECORD_WITHIN = seconds(0.2)
+_RECORD_WITHIN = seconds(0.1)
 _WATCH_EVERY_SECONDS = 1.0
 
 
@@ -58,21 +60,22 @@ class Executor:
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         endpoint = Endpoint.of(settings)
-        clock = SystemClock()
+        self._root = settings.root
+        self._clock = SystemClock()
         self.database = Database(settings.secret("trading_dsn"), application="trade_executor")
         self.broker = Broker(endpoint)
-        # For questions that somebody is waiting on while the exchange may be dead.
-        self.quick_broker = Broker(replace(endpoint, timeout_seconds=1.0))
+        # For what somebody waits for while the exchange may be dead: a halt, a look at the state.
+        self.quick_broker = Broker(replace(endpoint, timeout_seconds=0.5))
+        self._glance = Broker(replace(endpoint, timeout_seconds=0.1))
         self.stream = TradeUpdates(endpoint, self._hear, self._catch_up)
-        folder = settings.root / "executor"
-        self.switch = TradingSwitch(folder, self.database, clock, self._announce)
+        self.switch = TradingSwitch(settings.root, self.database, self._clock, self._announce)
         self._market_data = MarketDataApi(endpoint)
         self._replay = Replay(endpoint)
         self._orders = OrderPath(
             self.database,
             self.broker,
             self.switch,
-            clock,
+            self._clock,
             self._market_data.latest_quotes,
             metrics,
         )
@@ -90,7 +93,8 @@ class Executor:
 
     def __enter__(self) -> Self:
         self._open.enter_context(self.database)
-        for client in (self.broker, self.quick_broker, self._market_data, self._replay):
+        brokers = (self.broker, self.quick_broker, self._glance)
+        for client in (*brokers, self._market_data, self._replay):
             self._open.callback(client.close)
         self.stream.start()
         self._open.callback(self.stream.stop)
@@ -109,7 +113,7 @@ class Executor:
     def state(self) -> TradingState:
         """Return the state of trading in the session that is open now, if that can be asked."""
         try:
-            self._enter(current_session(self.quick_broker))
+            self._enter(current_session(self._glance))
         except TradingError as error:
             log.info("session not looked at", error=str(error))
         return self.switch.state
@@ -158,9 +162,9 @@ class Executor:
         A database or an exchange that is gone makes it raise nothing: the answer says what could
         not be done.
         """
-        was_open = self.switch.state.breaker is Breaker.OPEN
+        was_in_force = control.in_force(self.switch.state, kind)
         self._show(self.switch.halt(word, kind))
-        if kind is HaltKind.BREAKER and not was_open:
+        if kind is HaltKind.BREAKER and not was_in_force:
             self._metrics.counter("risk_circuit_breaker_activations_total").inc()
         swept = self.sweep()
         self._woken.set()
@@ -247,13 +251,14 @@ class Executor:
         self.switch.ensure_recorded()
 
     def _honour_halt_request(self) -> None:
-        asked = self.switch.halt_request()
+        asked = halt_request.pending(self._root)
         if asked is None:
             return
-        if self.switch.state.mode is not Mode.HALTED:
-            self.switch.halt(asked, HaltKind.HALT)
+        kind = HaltKind(asked.kind)
+        if not control.in_force(self.switch.state, kind):
+            self.switch.halt(Word(asked.reason, asked.actor, self._clock.now()), kind)
         if self.sweep().open_orders == 0:
-            self.switch.forget_halt_request()
+            halt_request.clear(self._root)
 
     def _stop_watching(self) -> None:
         self._stopping.set()

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from psycopg import Connection
 
-from trading_core import durable
+from trading_core import durable, halt_request
 from trading_core.clock import Clock
 from trading_core.domain.state import Breaker, Mode, TradingState
 from trading_core.errors import CheckFailed
@@ -37,14 +37,13 @@ class TradingSwitch:
     """Whether orders may leave, for the whole process.
 
     Args:
-        folder: Where `state.json` is kept, and where a `halt_request.json` is looked for.
+        root: The state directory; the word is kept in its `executor/state.json`.
         announce: Called in the transaction that records a new state.
     """
 
-    def __init__(self, folder: Path, database: Database, clock: Clock, announce: Announce) -> None:
-        self._path = folder / "state.json"
-        # Left by whoever had to halt trading while this process did not answer.
-        self._request_path = folder / "halt_request.json"
+    def __init__(self, root: Path, database: Database, clock: Clock, announce: Announce) -> None:
+        self._path = root / "executor" / "state.json"
+        self._request_path = halt_request.path_of(root)
         self._database = database
         self._clock = clock
         self._announce = announce
@@ -70,7 +69,7 @@ class TradingSwitch:
     def refusal(self) -> str:
         """Return why no order may leave now; empty when one may."""
         if self._request_path.exists():
-            return HALTED
+            return HALTED  # asked for while this process did not answer; see halt_request.py
         if not self._stopped:
             return ""
         if self._state.breaker is Breaker.OPEN:
@@ -125,21 +124,6 @@ class TradingSwitch:
     def reset_breaker(self, word: Word) -> TradingState:
         """Close the breaker, enabling nothing; errors as `control.breaker_reset` and `enable`."""
         return self._loosen(lambda state: control.breaker_reset(state, word))
-
-    def halt_request(self) -> Word | None:
-        """Return the halt somebody asked for while this process did not answer."""
-        if not self._request_path.exists():
-            return None
-        try:
-            asked = durable.read_json(self._request_path)
-            return Word(str(asked["reason"]), str(asked["actor"]), self._clock.now())
-        except (ValueError, KeyError, TypeError):
-            # What it says cannot be read; that it is there is enough to stop.
-            return Word("halt request that cannot be read", "unknown", self._clock.now())
-
-    def forget_halt_request(self) -> None:
-        """Remove the request once it has been carried out."""
-        durable.remove(self._request_path)
 
     def ensure_recorded(self) -> None:
         """Bring PostgreSQL's record up to the latest word; cheap when it is.

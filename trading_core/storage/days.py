@@ -69,3 +69,14 @@ def newest(connection: Connection) -> TradingDay | None:
     with connection.cursor(row_factory=class_row(TradingDay)) as cursor:
         cursor.execute(f"SELECT {_COLUMNS} FROM trading_days ORDER BY opened_at DESC LIMIT 1")
         return cursor.fetchone()
+
+
+def before(connection: Connection, account: str, trading_date: date) -> TradingDay | None:
+    """Return the account's last trading day before a date, or None."""
+    with connection.cursor(row_factory=class_row(TradingDay)) as cursor:
+        cursor.execute(
+            f"SELECT {_COLUMNS} FROM trading_days WHERE account = %s AND trading_date < %s"
+            " ORDER BY trading_date DESC LIMIT 1",
+            (account, trading_date),
+        )
+        return cursor.fetchone()

@@ -61,7 +61,7 @@ CREATE TABLE positions (
     quantity           bigint      NOT NULL,
     cost_basis_usd     numeric(24, 6) NOT NULL,
     realized_pnl_usd   numeric(24, 6) NOT NULL,
-    current_price_usd  numeric(18, 4),
+    current_price_usd  numeric(18, 6),                 -- a middle price: finer than any quote
     updated_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (account, symbol)
 );

@@ -1,0 +1,178 @@
+"""The risk manager's HTTP face (8003)."""
+
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Query
+
+from trading_core.broker.client import Broker
+from trading_core.broker.http import Endpoint
+from trading_core.broker.market_data import MarketDataApi
+from trading_core.broker.replay import Replay
+from trading_core.errors import CheckFailed, TradingError, Unreachable
+from trading_core.health import Health
+from trading_core.ledger.session import Session, current_session
+from trading_core.lockstep import MinuteEnd
+from trading_core.metrics import Metrics
+from trading_core.peers import Peer
+from trading_core.risk.limits import RiskLimits
+from trading_core.risk.monitor import Marked, RiskMonitor
+from trading_core.service import build_app, require_control
+from trading_core.settings import Settings
+from trading_core.storage import config, days, pnl, risk
+from trading_core.storage.connect import Database
+
+NAME = "risk_manager"
+
+
+class Executor:
+    """The executor, as risk control sees it."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    def breaker(self) -> str:
+        """Return whether the breaker is OPEN or CLOSED."""
+        return str(self._peer.get("/state")["breaker"])
+
+    def trip(self, reason: str) -> None:
+        """Open the breaker."""
+        self._peer.post("/halt", {"reason": reason, "actor": NAME, "kind": "breaker"})
+
+    def tell(self, total_pnl_usd: Decimal) -> None:
+        """Tell the day's profit in dollars."""
+        self._peer.post("/risk/day-pnl", {"total_pnl_usd": str(total_pnl_usd)})
+
+
+class RiskService:
+    """The monitor with what it stands on."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        endpoint = Endpoint.of(settings)
+        self.database = Database(
+            settings.secret("trading_dsn"), application=NAME, connections_max=4
+        )
+        self.executor = Executor(Peer(settings, "trade_executor"))
+        self.monitor = RiskMonitor(self.database, MarketDataApi(endpoint), self.executor, metrics)
+        self._broker = Broker(endpoint)
+        self._replay = Replay(endpoint)
+
+    def session(self) -> Session:
+        """Return the session that is open at the exchange.
+
+        Raises:
+            Unreachable: The exchange does not answer.
+            CheckFailed: No session is open.
+        """
+        replayed = self._replay.session()
+        if replayed is None:
+            return current_session(self._broker)
+        return Session(replayed.account_number, replayed.date)
+
+    def limits(self) -> dict[str, Any]:
+        """Return the limits in force with their version; null where none are installed."""
+        with self.database.transaction() as connection:
+            version = config.newest(connection, config.RISK_LIMITS, config.DESK)
+        if version is None:
+            return {"limits": None, "limits_sha256": None, "limits_version": None}
+        return {
+            "limits": RiskLimits.parse(version.body).model_dump(mode="json"),
+            "limits_sha256": version.sha256,
+            "limits_version": version.version,
+        }
+
+    def daily_pnl(self) -> dict[str, Any] | None:
+        """Return the profit of the day that was opened last; None before the first."""
+        with self.database.transaction() as connection:
+            day = days.newest(connection)
+            if day is None:
+                return None
+            found = pnl.of_day(connection, day.account, day.trading_date)
+        return None if found is None else asdict(found)
+
+    def breaker(self) -> str:
+        """Return OPEN or CLOSED as the executor says; UNKNOWN when it does not answer."""
+        try:
+            return self.executor.breaker()
+        except TradingError:
+            return "UNKNOWN"
+
+    def executor_health(self) -> Health:
+        """Return whether the executor can be told to stop; without it marking still works."""
+        breaker = self.breaker()
+        return Health(breaker != "UNKNOWN", f"breaker {breaker}", needed=False)
+
+    def exchange_health(self) -> Health:
+        """Return whether the exchange answers."""
+        try:
+            return Health(ok=True, detail=str(self.session()))
+        except CheckFailed as error:
+            return Health(ok=True, detail=str(error))
+        except Unreachable as error:
+            return Health(ok=False, detail=str(error))
+
+
+def app(settings: Settings) -> FastAPI:
+    """Return the service, not yet running.
+
+    Raises:
+        ConfigurationError: A secret is missing.
+    """
+    metrics = Metrics()
+    service = RiskService(settings, metrics)
+    web = build_app(
+        NAME,
+        settings,
+        checks={
+            "database": service.database.health,
+            "exchange": service.exchange_health,
+            "trade_executor": service.executor_health,
+        },
+        status=lambda: {"breaker": service.breaker()},
+        metrics=metrics,
+        running=service.database,
+    )
+    _add_cycle(web, service)
+    _add_questions(web, service)
+    return web
+
+
+def _add_cycle(web: FastAPI, service: RiskService) -> None:
+    @web.post("/cycle/mark", dependencies=[Depends(require_control)])
+    def mark(minute: MinuteEnd) -> dict[str, Any]:
+        return _marked(service.monitor.mark(service.session(), minute.now))
+
+
+def _add_questions(web: FastAPI, service: RiskService) -> None:
+    @web.get("/risk/status")
+    def status() -> dict[str, Any]:
+        return {
+            **service.limits(),
+            "daily_pnl": service.daily_pnl(),
+            "breaker": service.breaker(),
+        }
+
+    @web.get("/api/v1/risk/limits")
+    def limits() -> dict[str, Any]:
+        return service.limits()
+
+    @web.get("/risk/recent-decisions")
+    def recent(limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> dict[str, Any]:
+        with service.database.transaction() as connection:
+            day = days.newest(connection)
+            found = [] if day is None else risk.recent(connection, day.account, limit)
+        return {"decisions": [asdict(event) for event in found]}
+
+
+def _marked(marked: Marked) -> dict[str, Any]:
+    profit = marked.profit
+    return {
+        "account": marked.session.account,
+        "trading_date": marked.session.trading_date,
+        "realized_pnl_usd": profit.realized_usd,
+        "unrealized_pnl_usd": profit.unrealized_usd,
+        "total_pnl_usd": profit.total_usd,
+        "equity_usd": profit.equity_usd,
+        "level": marked.level,
+    }

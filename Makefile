@@ -75,8 +75,8 @@ check-stub: $(VENV)/dev.stamp $(VENV)/engine.stamp
 
 check-rust: $(VENV)/engine.stamp
 	cd rust_ext && cargo fmt --check
-	cd rust_ext && cargo clippy --locked --all-targets -- -D warnings
-	cd rust_ext && cargo clippy --locked --all-targets --features python -- -D warnings
+	cd rust_ext && cargo clippy --quiet --locked --all-targets -- -D warnings
+	cd rust_ext && cargo clippy --quiet --locked --all-targets --features python -- -D warnings
 
 check-hosts: $(VENV)/dev.stamp
 	$(BIN)/python infra/bootstrap/no_hosts.py

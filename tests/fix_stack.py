@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
+from infra.embedded import postgres
 from trading_core.services import SERVICES
 from trading_core.settings import Settings
 
@@ -64,7 +65,9 @@ class Stack:
 
 def settings_for(state_dir: Path, offset: int) -> Settings:
     """Return the settings of a stack of its own, whatever the environment says."""
-    return Settings(state_dir=state_dir, port_offset=offset)
+    return Settings(
+        state_dir=state_dir, port_offset=offset, ports={}, postgres_dsn=None, trading_endpoint=None
+    )
 
 
 def free_offset() -> int:
@@ -74,7 +77,9 @@ def free_offset() -> int:
         RuntimeError: Every offset has a taken port.
     """
     taken = {c.laddr.port for c in psutil.net_connections("tcp") if c.laddr}
-    for offset in _OFFSETS[os.getpid() % len(_OFFSETS) :] or _OFFSETS:
+    first = os.getpid() % len(_OFFSETS)  # two test runs at once begin at different places
+    candidates: list[int] = [*_OFFSETS[first:], *_OFFSETS[:first]]
+    for offset in candidates:
         if not taken & {row.port + offset for row in SERVICES if row.port}:
             return offset
     raise RuntimeError("every range of ports has one that is taken")
@@ -91,6 +96,8 @@ def running_stack(state_dir: Path, offset: int | None = None) -> Iterator[Stack]
     finally:
         went_down = stack.tradeops("down")
         assert went_down.returncode == 0, went_down.stdout + went_down.stderr
+        # As root the data may lie outside the test's own directory.
+        postgres.cluster(stack.settings.root, stack.settings.host, 0).remove()
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,9 @@ def _ids(lines: list[Covered]) -> Table:
 
 
 def _totals(lines: tuple[Covered, ...]) -> Table:
-    table = Table("family", "", "covered", "of", title="by family", title_justify="left")
+    table = Table("family", "", title="by family", title_justify="left")
+    for heading in ("covered", "of"):
+        table.add_column(heading, justify="right")
     sums = {True: [0, 0], False: [0, 0]}
     for family in catalogue().families:
         of_family = [line for line in lines if line.entry.family == family.id]

@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 
 def halt(
-    reason: Annotated[str, typer.Option(help="Why; it is recorded with the halt.", min=1)],
+    reason: Annotated[str, typer.Option(help="Why; it is recorded with the halt.")],
     actor: Annotated[str | None, typer.Option(help="Who; absent: the user of this shell.")] = None,
 ) -> None:
     """Stop new orders and cancel open ones, now. Exit code 0 only when a second look confirms it.

@@ -101,7 +101,10 @@ def _facts(runbook: Runbook, schedule: Schedule | None) -> dict[str, object]:
 
 
 def _table(found: list[tuple[Runbook, Schedule | None]]) -> Table:
-    table = Table("runbook", "schedule (New York)", "changes", "covers", show_lines=True)
+    table = Table(show_lines=True)
+    table.add_column("runbook", min_width=max(len(runbook.name) for runbook, _ in found))
+    for heading in ("schedule (New York)", "changes", "covers"):
+        table.add_column(heading)
     for runbook, schedule in found:
         table.add_row(
             f"[bold]{runbook.name}[/]\n{runbook.title}",

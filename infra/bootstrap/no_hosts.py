@@ -60,7 +60,9 @@ def main() -> None:
     for line in found:
         print(line)
     if found:
-        print(f"{len(found)} places name a registry or download host; leave the choice to the machine")
+        print(
+            f"{len(found)} places name a registry or download host; leave the choice to the machine"
+        )
         sys.exit(1)
 
 

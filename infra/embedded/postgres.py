@@ -1,10 +1,11 @@
 """An embedded PostgreSQL: its own data directory, port and passwords, on loopback, never as root.
 
 `Cluster` knows where everything is and how to create it; the supervisor keeps its process alive.
-`running` is the same server for a test: started, handed out, stopped.
+`running` is the same server for a test: started, handed out, stopped, removed.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -31,18 +32,29 @@ class Cluster:
     """One data directory and the way its server is run.
 
     Attributes:
-        data_dir: PostgreSQL's data directory (0700).
+        root: The state directory of the stack it belongs to.
+        home: Holds the data, and the programs where they had to be copied. In `root`, unless
+            the server's account cannot get there.
         port: TCP port on `host`; there is no Unix socket.
         run_as: The account of the server process; None is ours.
-        secrets_dir: Where the superuser's password and DSN are kept.
     """
 
-    data_dir: Path
+    root: Path
+    home: Path
     host: str
     port: int
     binaries: Binaries
     run_as: Account | None
-    secrets_dir: Path
+
+    @property
+    def data_dir(self) -> Path:
+        """PostgreSQL's own directory (0700)."""
+        return self.home / "data"
+
+    @property
+    def secrets_dir(self) -> Path:
+        """Where the superuser's password and the DSNs are kept."""
+        return self.root / "secrets"
 
     @property
     def superuser_dsn(self) -> str:
@@ -91,6 +103,12 @@ class Cluster:
             password_file.unlink(missing_ok=True)
         draft.rename(self.data_dir)
         return True
+
+    def remove(self) -> None:
+        """Delete the data for good. The server must not be running."""
+        shutil.rmtree(self.home)
+        if self.home.parent != self.root:
+            self.home.parent.rmdir()
 
     def answers(self) -> bool:
         """Whether the server takes our superuser's login and answers SELECT 1."""
@@ -148,7 +166,7 @@ def cluster(root: Path, host: str, port: int, binaries: Binaries | None = None) 
     )
     if run_as is not None:
         chosen = replace(chosen, directory=account.within_reach(chosen.directory, home, run_as))
-    return Cluster(home / "data", host, port, chosen, run_as, root / "secrets")
+    return Cluster(root, home, host, port, chosen, run_as)
 
 
 def answers(dsn: str) -> bool:
@@ -164,7 +182,7 @@ def answers(dsn: str) -> bool:
 def running(
     root: Path, port: int, host: str = "127.0.0.1", binaries: Binaries | None = None
 ) -> Iterator[Cluster]:
-    """Run a server for the length of a `with` block, its log in `root`/postgres.log.
+    """Run a server for the length of a `with` block; its data goes with it, its log stays.
 
     Raises:
         NotVerified: It did not answer within 30 seconds.
@@ -193,3 +211,4 @@ def running(
     finally:
         process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
         process.wait(_STOP_WITHIN_SECONDS)
+        server.remove()

@@ -99,7 +99,7 @@ def _by(port: int) -> str:
         pid = next(
             c.pid
             for c in psutil.net_connections("tcp")
-            if c.status == psutil.CONN_LISTEN and c.laddr.port == port and c.pid
+            if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port and c.pid
         )
         return f" by {psutil.Process(pid).name()} (process {pid})"
     return ""

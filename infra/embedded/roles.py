@@ -59,15 +59,13 @@ def prepare(superuser_dsn: str, secrets_dir: Path) -> None:
             _ensure_role(connection, role, password)
             if role.owns:
                 _ensure_database(connection, role)
-            _write(secrets_dir, role.secret, _url(role, superuser_dsn, password))
+            _write(secrets_dir, role.secret, url(role, superuser_dsn, password))
         connection.execute(
             sql.SQL("GRANT CONNECT ON DATABASE {} TO trading_app").format(sql.Identifier(TRADING))
         )
     _write(secrets_dir, "superuser_dsn", superuser_dsn)
     for role in ROLES:
-        _prove(
-            role, _url(role, superuser_dsn, secrets.ensure(secrets_dir, f"{role.name}_password"))
-        )
+        _prove(role, url(role, superuser_dsn, secrets.ensure(secrets_dir, f"{role.name}_password")))
 
 
 def _ensure_role(connection: Connection, role: Role, password: str) -> None:
@@ -92,7 +90,12 @@ def _ensure_database(connection: Connection, role: Role) -> None:
     connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
 
 
-def _url(role: Role, superuser_dsn: str, password: str) -> str:
+def url(role: Role, superuser_dsn: str, password: str) -> str:
+    """Return the role's DSN on the server that the superuser's DSN names.
+
+    Raises:
+        ConfigurationError: That DSN names no TCP host.
+    """
     parts = conninfo_to_dict(superuser_dsn)
     host, port = str(parts.get("host") or ""), str(parts.get("port") or 5432)
     if not host or host.startswith("/"):

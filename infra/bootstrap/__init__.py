@@ -1,0 +1,1 @@
+"""What has to happen before there is an environment."""

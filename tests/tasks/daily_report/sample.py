@@ -121,24 +121,9 @@ def busy_day() -> DailyFacts:
     for done in fills:
         before = positions.get(done.fill.symbol, Position(done.fill.symbol))
         positions[done.fill.symbol] = before.after(done.fill)
-    realized = sum((held.realized_pnl_usd for held in positions.values()), Decimal(0))
-    unrealized = sum(
-        (held.unrealized_pnl_usd(marks[held.symbol]) for held in positions.values()), Decimal(0)
-    )
-    total = (realized + unrealized).quantize(CENT)
-    quiet = quiet_day()
-    assert quiet.pnl is not None
     return replace(
-        quiet,
-        pnl=replace(
-            quiet.pnl,
-            realized_pnl_usd=realized.quantize(CENT),
-            unrealized_pnl_usd=total - realized.quantize(CENT),
-            total_pnl_usd=total,
-            trade_count=len(fills),
-            winning_trades=len(fills) // 3,
-            losing_trades=len(fills) // 4,
-        ),
+        quiet_day(),
+        pnl=_profit(fills, positions, marks),
         equity=_curve(bars, fills),
         positions=tuple(MarkedPosition(p, marks[s]) for s, p in sorted(positions.items())),
         orders=(*_orders(fills, dice), *_refused()),
@@ -155,6 +140,27 @@ def busy_day() -> DailyFacts:
             (),
             WALL - timedelta(seconds=12),
         ),
+    )
+
+
+def _profit(
+    fills: tuple[DayFill, ...], positions: dict[str, Position], marks: dict[str, Decimal]
+) -> DailyPnl:
+    held = positions.values()
+    realized = sum((one.realized_pnl_usd for one in held), Decimal(0)).quantize(CENT)
+    unrealized = sum((one.unrealized_pnl_usd(marks[one.symbol]) for one in held), Decimal(0))
+    exact = sum((one.realized_pnl_usd for one in held), unrealized)
+    total = exact.quantize(CENT)
+    began = quiet_day().pnl
+    assert began is not None
+    return replace(
+        began,
+        realized_pnl_usd=realized,
+        unrealized_pnl_usd=total - realized,
+        total_pnl_usd=total,
+        trade_count=len(fills),
+        winning_trades=len(fills) // 3,
+        losing_trades=len(fills) // 4,
     )
 
 

@@ -45,6 +45,7 @@ class FlowRun:
         state: Prefect's type of it: SCHEDULED, PENDING, RUNNING, COMPLETED, ...
         state_name: The finer word: Late, AwaitingConcurrencySlot, ...
         message: What the state says for itself; for a failed run, its error.
+        state_at: Since when.
     """
 
     id: str
@@ -54,8 +55,8 @@ class FlowRun:
     state_name: str
     message: str
     parameters: Mapping[str, Any]
+    state_at: datetime
     created_at: datetime
-    seconds: float
 
     @property
     def is_final(self) -> bool:
@@ -271,7 +272,7 @@ def _deployment(body: Mapping[str, Any]) -> Deployment:
 
 
 def _flow_run(body: Mapping[str, Any]) -> FlowRun:
-    state = body["state"] or {"type": "SCHEDULED", "name": "Scheduled", "message": None}
+    state = body["state"]
     return FlowRun(
         id=body["id"],
         name=body["name"],
@@ -280,8 +281,8 @@ def _flow_run(body: Mapping[str, Any]) -> FlowRun:
         state_name=state["name"],
         message=state["message"] or "",
         parameters=body["parameters"],
+        state_at=datetime.fromisoformat(state["timestamp"]),
         created_at=datetime.fromisoformat(body["created"]),
-        seconds=body["total_run_time"],
     )
 
 

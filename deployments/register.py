@@ -46,7 +46,7 @@ def register_all(settings: Settings) -> tuple[str, ...]:
     """
     found = runbooks.discover()
     require_known(found)
-    bodies = {runbook.name: _body(runbook, _load(runbook), settings) for runbook in found}
+    bodies = {runbook.name: _body(runbook, load(runbook), settings) for runbook in found}
     with Orchestrator.of(settings) as orchestrator:
         for name, body in bodies.items():
             orchestrator.deploy(name, body)
@@ -132,7 +132,7 @@ def _schedule(line: Schedule, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _load(runbook: Runbook) -> "Flow[Any, Any]":
+def load(runbook: Runbook) -> "Flow[Any, Any]":
     """Import the runbook's flow."""
     module, _, function = runbook.entrypoint.rpartition(".")
     flow: Flow[Any, Any] = getattr(importlib.import_module(module), function)

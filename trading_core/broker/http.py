@@ -13,7 +13,7 @@ import httpx
 from pydantic import SecretStr
 
 from trading_core.broker.answers import read_json
-from trading_core.broker.contract import NOT_FOUND, Refused
+from trading_core.broker.contract import Refused
 from trading_core.errors import CheckFailed, ConfigurationError, Unreachable
 from trading_core.settings import Settings
 
@@ -69,7 +69,8 @@ class Denied:
 
     def refused(self) -> Refused:
         """Return it as the fate of an order."""
-        return Refused(self.code if isinstance(self.code, int) else NOT_FOUND, self.message)
+        code = self.code if isinstance(self.code, int) else self.status * 100_000
+        return Refused(code, self.message)
 
 
 class Door:

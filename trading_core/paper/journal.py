@@ -31,6 +31,10 @@ class Journal:
         """Why nothing can be written any more; empty while all is well."""
         return self._failed
 
+    def give_up(self, reason: str) -> None:
+        """Take no more records: what they would say is not to be trusted."""
+        self._failed = reason
+
     def close(self) -> None:
         """Close the file."""
         os.close(self._file)

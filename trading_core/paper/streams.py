@@ -109,7 +109,8 @@ class TradeUpdates(Stream):
             listener.tell({"stream": "authorization", "data": reply})
         elif message.get("action") == "listen" and listener.authorized:
             wanted = data.get("streams")
-            listener.topics = frozenset({_TRADE_UPDATES} & set(map(str, wanted or ())))
+            known = isinstance(wanted, list) and _TRADE_UPDATES in wanted
+            listener.topics = frozenset({_TRADE_UPDATES} if known else ())
             streams = sorted(listener.topics)
             listener.tell({"stream": "listening", "data": {"streams": streams}})
 
@@ -151,12 +152,13 @@ class MarketData(Stream):
             listener.tell([{"T": "error", "code": 400, "msg": "invalid syntax"}])
 
     def publish(self, exchange: Exchange, minutes: Sequence[Message]) -> None:
-        """Tell everybody the bars of the minutes just ended, and where the quotes stand now."""
+        """Tell everybody where the quotes stand now, and the bars of the minutes just ended."""
         quotes = [
             {"T": "q", "S": symbol, **wire.quote_body(shown)}
             for symbol, shown in exchange.quotes.items()
         ]
-        messages = [*minutes, *quotes]
+        # Quotes first: whoever has a minute's bars then knows where its quotes ended, too.
+        messages = [*quotes, *minutes]
         for listener in self.listeners():
             wanted = [
                 m for m in messages if listener.topics & {f"{m['T']} {m['S']}", f"{m['T']} *"}

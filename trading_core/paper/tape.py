@@ -45,7 +45,7 @@ class QuoteBar:
 
 @dataclass(frozen=True, slots=True)
 class QuoteState:
-    """What the market maker shows at one instant; a side it does not show has size 0."""
+    """What the market maker shows at one instant; a side it does not show has price and size 0."""
 
     bid_ticks: int
     bid_size: int
@@ -131,10 +131,11 @@ def _middle(bar: QuoteBar, word: str) -> int:
 
 
 def _state(bar: QuoteBar, word: str) -> QuoteState:
+    bid, ask = bar.bid if bar.bid_size else None, bar.ask if bar.ask_size else None
     return QuoteState(
-        bid_ticks=0 if bar.bid is None else getattr(bar.bid, word),
+        bid_ticks=0 if bid is None else getattr(bid, word),
         bid_size=bar.bid_size,
-        ask_ticks=0 if bar.ask is None else getattr(bar.ask, word),
+        ask_ticks=0 if ask is None else getattr(ask, word),
         ask_size=bar.ask_size,
     )
 

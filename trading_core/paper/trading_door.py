@@ -40,8 +40,7 @@ def trading_routes(venue: Venue, updates: TradeUpdates, metrics: Metrics) -> API
 def _add_facts(routes: APIRouter, venue: Venue) -> None:
     @routes.get("/v2/account")
     async def account() -> Body:
-        exchange = venue.current()
-        return wire.account_body(exchange.account, exchange.tape.hours.starts_at)
+        return wire.account_body(venue.current().account)
 
     @routes.get("/v2/clock")
     async def clock() -> Body:

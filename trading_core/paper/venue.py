@@ -144,9 +144,18 @@ class Venue:
         return None
 
     def _carry_out(self, exchange: Exchange, record: Record) -> Any:
-        if self._journal is not None:
-            self._journal.append({**record, "at": _fingerprint(exchange)})
-        return _COMMANDS[record["command"]](exchange, record)
+        journal = self._journal
+        if journal is not None:
+            journal.append({**record, "at": _fingerprint(exchange)})
+        try:
+            return _COMMANDS[record["command"]](exchange, record)
+        except Exception as error:
+            if journal is not None:
+                journal.give_up(f"{record['command']} was recorded and could not be carried out")
+            raise InvariantViolated(
+                f"exchange: expected to carry out {record}, was {error!r}",
+                next_step="stop trading; the journal and the log show what led here",
+            ) from error
 
     def _archive(self, old: Exchange | None) -> Path | None:
         if old is None:

@@ -55,7 +55,7 @@ def order_body(order: PaperOrder) -> Body:
     }
 
 
-def account_body(account: Account, opened_at: datetime) -> Body:
+def account_body(account: Account) -> Body:
     """Return the account as it stands."""
     equity, power = str(account.equity_usd()), str(account.buying_power_usd())
     return {
@@ -77,7 +77,6 @@ def account_body(account: Account, opened_at: datetime) -> Body:
         "trading_blocked": False,
         "transfers_blocked": False,
         "trade_suspended_by_user": False,
-        "created_at": _moment(opened_at),
     }
 
 

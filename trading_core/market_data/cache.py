@@ -6,7 +6,7 @@ failure it is left alone for a while.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 import redis
@@ -31,9 +31,16 @@ _LEFT_ALONE_SECONDS = 2.0
 
 
 class Cache:
-    """The newest market data in Redis, as far as Redis is there."""
+    """The newest market data in Redis, as far as Redis is there.
 
-    def __init__(self, host: str, port: int) -> None:
+    Args:
+        stopwatch: Seconds that only grow; by it a failed Redis is left alone.
+    """
+
+    def __init__(
+        self, host: str, port: int, *, stopwatch: Callable[[], float] = stopwatch_seconds
+    ) -> None:
+        self._stopwatch = stopwatch
         self._redis = redis.Redis(
             host=host,
             port=port,
@@ -42,7 +49,7 @@ class Cache:
             # The library's own retries would wait for seconds inside a minute.
             retry=Retry(NoBackoff(), 0),
         )
-        self._not_before_seconds = 0.0
+        self._not_before_seconds = float("-inf")
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -51,7 +58,7 @@ class Cache:
 
     def show(self, bars: Iterable[Bar], quotes: Iterable[Quote]) -> bool:
         """Put the newest values up and tell of each bar; return whether Redis took them."""
-        if stopwatch_seconds() < self._not_before_seconds:
+        if self._stopwatch() < self._not_before_seconds:
             return False
         try:
             with self._redis.pipeline(transaction=False) as pipe:
@@ -62,7 +69,7 @@ class Cache:
                     pipe.publish(CHANNEL, json.dumps({"symbol": bar.symbol, **_bar_fields(bar)}))
                 pipe.execute()
         except redis.RedisError as error:
-            self._not_before_seconds = stopwatch_seconds() + _LEFT_ALONE_SECONDS
+            self._not_before_seconds = self._stopwatch() + _LEFT_ALONE_SECONDS
             log.warning("redis left alone", error=repr(error), seconds=_LEFT_ALONE_SECONDS)
             return False
         return True

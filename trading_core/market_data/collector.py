@@ -4,6 +4,7 @@ The exchange's answer over REST is the authority on what a minute holds: a symbo
 has no bar, and no amount of waiting would bring one. The stream only makes the usual minute fast.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
@@ -11,8 +12,7 @@ from typing import Literal, Protocol
 
 import structlog
 
-from trading_core.broker.market_data import MarketDataApi
-from trading_core.broker.replay import Replay, ReplaySession
+from trading_core.broker.replay import ReplaySession
 from trading_core.clock import seconds
 from trading_core.domain.market import Bar, Quote
 from trading_core.errors import CheckFailed
@@ -24,7 +24,27 @@ log = structlog.get_logger(__name__)
 # The stream sends a minute the moment it ends; what has not come by then is asked for.
 _STREAM_WITHIN = seconds(0.1)
 
-Feed = Literal["stream", "rest"]
+Feed = Literal["stream", "rest", "known"]
+
+
+class Sessions(Protocol):
+    """Who knows which session is open: the exchange's replay door."""
+
+    def session(self) -> ReplaySession | None:
+        """Return the open session, or None."""
+        ...
+
+
+class Backup(Protocol):
+    """The market data API over REST."""
+
+    def bars(self, symbols: Sequence[str], start: datetime, end: datetime) -> list[Bar]:
+        """Return the bars that started from `start` to `end`, both included."""
+        ...
+
+    def latest_quotes(self, symbols: Sequence[str]) -> dict[str, Quote]:
+        """Return the newest quote of each symbol that has one."""
+        ...
 
 
 class Keeper(Protocol):
@@ -48,7 +68,7 @@ class Collected:
     """What one minute brought.
 
     Attributes:
-        feed: Who brought the last of it.
+        feed: Who brought the last of it; `known` when nothing was left to bring.
         silent: Symbols that did not trade.
     """
 
@@ -62,9 +82,7 @@ class Collected:
 class Collector:
     """The market data of the open session, minute by minute. Threads may share one."""
 
-    def __init__(
-        self, exchange: Replay, backup: MarketDataApi, archive: Keeper, cache: Screen
-    ) -> None:
+    def __init__(self, exchange: Sessions, backup: Backup, archive: Keeper, cache: Screen) -> None:
         self._exchange = exchange
         self._backup = backup
         self._archive = archive
@@ -116,7 +134,7 @@ class Collector:
         with self._lock:
             board = self._todays_board(session_id)
             known = self._collected_through or board.scope.opens_at
-            feed: Feed = "stream"
+            feed: Feed = "known"
             if now > known:
                 feed = self._fill(board, known, now, by_stream)
                 self._archive.keep(board.scope.source, board.bars(start=known))

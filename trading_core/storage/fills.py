@@ -51,14 +51,12 @@ def set_closed_pnl(connection: Connection, execution_id: str, closed_pnl_usd: De
 
 def of_day(connection: Connection, account: str, trading_date: date) -> list[Fill]:
     """Return the account's fills of one trading day in the order they were executed."""
-    with connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(
-            "SELECT execution_id, client_order_id, symbol, side, quantity, price_usd, executed_at"
-            " FROM fills WHERE account = %s AND trading_date = %s"
-            " ORDER BY executed_at, recorded_at, execution_id",
-            (account, trading_date),
-        )
-        return [Fill(**{**row, "side": Side(row["side"])}) for row in cursor.fetchall()]
+    return _read(connection, "account = %s AND trading_date = %s", (account, trading_date))
+
+
+def of_account(connection: Connection, account: str) -> list[Fill]:
+    """Return all the account's fills in the order they were executed."""
+    return _read(connection, "account = %s", (account,))
 
 
 def count_of_day(connection: Connection, account: str, trading_date: date) -> int:
@@ -69,3 +67,13 @@ def count_of_day(connection: Connection, account: str, trading_date: date) -> in
     ).fetchone()
     assert row is not None, "an aggregate has a row"
     return int(row[0])
+
+
+def _read(connection: Connection, where: str, values: tuple[object, ...]) -> list[Fill]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(
+            "SELECT execution_id, client_order_id, symbol, side, quantity, price_usd, executed_at"
+            f" FROM fills WHERE {where} ORDER BY executed_at, recorded_at, execution_id",
+            values,
+        )
+        return [Fill(**{**row, "side": Side(row["side"])}) for row in cursor.fetchall()]

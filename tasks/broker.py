@@ -1,0 +1,57 @@
+"""The broker's side: the account we trade on, and the orders open there."""
+
+from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check
+from trading_core.broker.contract import TradingApi
+from trading_core.clock import seconds
+from trading_core.errors import CheckFailed, ConfigurationError, Unreachable
+
+_EXPECTED = "an active paper account that answers"
+_CANCELLED_WITHIN = seconds(10)
+
+
+@check
+def check_broker_account(broker: TradingApi) -> CheckResult:
+    """Call for the account: it answers, is active, and is the paper account it should be."""
+    try:
+        account = broker.account()
+    except (Unreachable, ConfigurationError, CheckFailed) as error:
+        return CheckResult(Verdict.FAIL, str(error), _EXPECTED)
+    good = account.status == "ACTIVE" and account.environment == "paper"
+    return CheckResult(
+        Verdict.PASS if good else Verdict.FAIL,
+        f"account {account.account_number} is {account.status}, {account.environment}, "
+        f"buying power ${account.buying_power_usd:,.2f}",
+        _EXPECTED,
+        {
+            "account": account.account_number,
+            "cash_usd": str(account.cash_usd),
+            "equity_usd": str(account.equity_usd),
+        },
+    )
+
+
+@check
+def check_no_open_orders(broker: TradingApi) -> CheckResult:
+    """Ask the broker which orders are open: none may be."""
+    found = [order.request.client_order_id for order in broker.orders("open")]
+    return CheckResult(
+        Verdict.FAIL if found else Verdict.PASS,
+        f"{len(found)} open orders{': ' + ', '.join(found[:5]) if found else ''}",
+        "0 open orders at the broker",
+        {"open_orders": found},
+    )
+
+
+@action
+def ensure_orders_cancelled(broker: TradingApi) -> Change[int] | Unchanged[int]:
+    """Take back every order open at the broker; the value is how many were."""
+    found = len(broker.orders("open"))
+    if not found:
+        return Unchanged("no order was open at the broker", 0)
+    return Change(
+        does=f"cancel {found} open orders at the broker",
+        act=lambda _fence: broker.cancel_all(),
+        holds=lambda: not broker.orders("open"),
+        within=_CANCELLED_WITHIN,
+        facts={"open_orders": found},
+    )

@@ -1,0 +1,227 @@
+"""The trading core as the runbooks see it: what it answers, and the few words it takes.
+
+`Core` is all a task knows; `HttpCore` speaks to the real services, each over its own address.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol, TypeVar
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+
+from trading_core.clock import seconds
+from trading_core.domain.state import TradingState
+from trading_core.errors import Unreachable
+from trading_core.peers import Peer
+from trading_core.services import Group, in_group
+from trading_core.settings import Settings
+
+T = TypeVar("T")
+
+_HEALTH_WITHIN_SECONDS = 3.0
+# Halting waits for orders on their way and for the exchange to take back the others.
+_CONTROL_WITHIN = seconds(15)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceHealth:
+    """What one service says of itself.
+
+    Attributes:
+        answered: Whether it answered at all.
+        failed: The needed parts that are not well, by name, with their detail.
+        detail: The whole answer in words, for the record.
+    """
+
+    name: str
+    answered: bool
+    failed: Mapping[str, str]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class RiskStatus:
+    """What the risk manager works with. Dollars; the loss of the day is a negative P&L.
+
+    Attributes:
+        limits_sha256: Of the limits in force; None when it has none.
+        total_pnl_usd: Profit of the day so far; None before the day's first order or mark.
+    """
+
+    limits_sha256: str | None
+    limits_version: int | None
+    total_pnl_usd: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolFreshness:
+    """When a symbol was last heard of. `age_seconds` is against market time."""
+
+    symbol: str
+    last_quote_at: datetime | None
+    age_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedStatus:
+    """The two market data feeds, and what they brought."""
+
+    connected: bool
+    backup_reachable: bool
+    symbols: tuple[SymbolFreshness, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunningStrategy:
+    """One strategy as it runs. `version` is the SHA-256 of its code and parameters."""
+
+    name: str
+    enabled: bool
+    version: str
+    config_version: int
+
+
+class Core(Protocol):
+    """The trading core.
+
+    Every method but `health` raises `Unreachable` when the service asked does not answer, and
+    what the service itself raised when it refuses.
+    """
+
+    def health(self) -> Sequence[ServiceHealth]:
+        """Return the health of every service of the core, each asked on its own."""
+        ...
+
+    def market_times(self) -> Mapping[str, datetime]:
+        """Return what the services that keep market time take it to be, by service."""
+        ...
+
+    def state(self) -> TradingState:
+        """Return the executor's latest word on trading."""
+        ...
+
+    def enable(self, reason: str, actor: str, fence: int, *, resume: bool) -> None:
+        """Let the executor send orders; `resume` also ends a halt."""
+        ...
+
+    def disable(self, reason: str, actor: str, fence: int) -> None:
+        """Halt: no new order leaves, and open ones are taken back."""
+        ...
+
+    def reset_breaker(self, reason: str, actor: str, fence: int) -> None:
+        """Close the circuit breaker; trading stays disabled."""
+        ...
+
+    def risk(self) -> RiskStatus:
+        """Return what the risk manager works with."""
+        ...
+
+    def feeds(self) -> FeedStatus:
+        """Return how the market data comes in."""
+        ...
+
+    def strategies(self) -> Sequence[RunningStrategy]:
+        """Return what runs in the strategy engine."""
+        ...
+
+
+class HttpCore:
+    """The core of the stack that `settings` describe. Threads may share one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._names = [row.name for row in in_group(Group.CORE)]
+        self._peers = {name: Peer(settings, name) for name in self._names}
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        for peer in self._peers.values():
+            peer.close()
+
+    def health(self) -> Sequence[ServiceHealth]:
+        """See `Core`."""
+        return [self._health(name) for name in self._names]
+
+    def market_times(self) -> Mapping[str, datetime]:
+        """See `Core`."""
+        broker_clock = self._peers["trade_executor"].get("/broker/status").get("clock") or {}
+        told = {
+            "gateway": self._peers["gateway"].get("/api/v1/session").get("now"),
+            "market_data": self._peers["market_data"].get("/data/status").get("now"),
+            "trade_executor": broker_clock.get("timestamp"),
+        }
+        return {name: _read(datetime, name, at) for name, at in told.items() if at is not None}
+
+    def state(self) -> TradingState:
+        """See `Core`."""
+        return _read(TradingState, "trade_executor", self._peers["trade_executor"].get("/state"))
+
+    def enable(self, reason: str, actor: str, fence: int, *, resume: bool) -> None:
+        """See `Core`."""
+        self._tell("/enable", reason, actor, fence, resume=resume)
+
+    def disable(self, reason: str, actor: str, fence: int) -> None:
+        """See `Core`."""
+        self._tell("/halt", reason, actor, fence, kind="halt")
+
+    def reset_breaker(self, reason: str, actor: str, fence: int) -> None:
+        """See `Core`."""
+        self._tell("/breaker/reset", reason, actor, fence)
+
+    def risk(self) -> RiskStatus:
+        """See `Core`."""
+        answer = self._peers["risk_manager"].get("/risk/status")
+        pnl = answer.get("daily_pnl") or {}
+        return _read(
+            RiskStatus,
+            "risk_manager",
+            {
+                "limits_sha256": answer.get("limits_sha256"),
+                "limits_version": answer.get("limits_version"),
+                "total_pnl_usd": pnl.get("total_pnl_usd"),
+            },
+        )
+
+    def feeds(self) -> FeedStatus:
+        """See `Core`."""
+        return _read(FeedStatus, "market_data", self._peers["market_data"].get("/data/status"))
+
+    def strategies(self) -> Sequence[RunningStrategy]:
+        """See `Core`."""
+        answer = self._peers["strategy_engine"].get("/api/v1/strategies")
+        return _read(list[RunningStrategy], "strategy_engine", answer.get("strategies"))
+
+    def _tell(self, path: str, reason: str, actor: str, fence: int, **more: object) -> None:
+        # Without a database there is no token; only a halt is taken without one.
+        body = {"reason": reason, "actor": actor, "fence": fence or None, **more}
+        self._peers["trade_executor"].post(path, body, within=_CONTROL_WITHIN)
+
+    def _health(self, name: str) -> ServiceHealth:
+        url = f"{self._settings.url(name)}/health/detailed"
+        try:
+            response = httpx.get(url, timeout=_HEALTH_WITHIN_SECONDS, trust_env=False)
+            checks = response.json()["checks"]
+            failed = {
+                part: str(found["detail"])
+                for part, found in checks.items()
+                if found["needed"] and not found["ok"]
+            }
+        except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+            detail = f"no answer: {type(error).__name__}"
+            return ServiceHealth(name, answered=False, failed={}, detail=detail)
+        detail = "; ".join(f"{part}: {words}" for part, words in failed.items()) or "well"
+        return ServiceHealth(name, answered=True, failed=failed, detail=detail)
+
+
+def _read(shape: type[T], service: str, answer: Any) -> T:
+    try:
+        return TypeAdapter(shape).validate_python(answer)
+    except ValidationError as error:
+        raise Unreachable(
+            f"{service}: expected {getattr(shape, '__name__', shape)}, was {answer!r}: "
+            f"{error.error_count()} fields wrong",
+            next_step="see that all services run the same release: `tradeops status`",
+        ) from error

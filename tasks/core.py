@@ -1,0 +1,122 @@
+"""The core's trading switch: enabled, halted, tripped. The core decides; these tasks ask and prove.
+
+Enabling never ends a halt and never closes a breaker: those are changes of their own, and gated.
+"""
+
+from tasks.control import Core
+from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check, current_run
+from trading_core.clock import seconds
+from trading_core.domain.state import Breaker, Mode, TradingState
+from trading_core.errors import CheckFailed
+
+_SHOWS_WITHIN = seconds(5)
+
+
+@check
+def check_circuit_breaker(core: Core) -> CheckResult:
+    """Read whether the breaker is closed and nobody has halted trading. Never resets anything."""
+    state = core.state()
+    trouble = _trouble(state)
+    return CheckResult(
+        Verdict.FAIL if trouble else Verdict.PASS,
+        trouble or f"breaker {state.breaker}, not halted",
+        "breaker CLOSED, not halted",
+        _evidence(state),
+    )
+
+
+@action
+def ensure_trading_enabled(core: Core, reason: str) -> Change[None] | Unchanged[None]:
+    """Let the core send orders.
+
+    Raises:
+        CheckFailed: It is halted or its breaker is open; only resume-trading ends that.
+    """
+    state = core.state()
+    if state.accepts_orders:
+        return Unchanged(f"trading was enabled by {state.actor}: {state.reason}")
+    if trouble := _trouble(state):
+        raise CheckFailed(
+            f"trading: expected not halted and breaker CLOSED, was {trouble}",
+            next_step="find the cause, then run resume-trading",
+        )
+    run = current_run()
+    return Change(
+        does="enable trading",
+        act=lambda fence: core.enable(reason, run.actor, fence, resume=False),
+        holds=lambda: core.state().accepts_orders,
+        within=_SHOWS_WITHIN,
+        facts={"reason": reason},
+    )
+
+
+@action
+def ensure_breaker_closed(core: Core, reason: str) -> Change[None] | Unchanged[None]:
+    """Close the circuit breaker; trading stays disabled until it is resumed."""
+    state = core.state()
+    if state.breaker is Breaker.CLOSED:
+        return Unchanged("the breaker was CLOSED")
+    run = current_run()
+    return Change(
+        does="reset the circuit breaker",
+        act=lambda fence: core.reset_breaker(reason, run.actor, fence),
+        holds=lambda: core.state().breaker is Breaker.CLOSED,
+        within=_SHOWS_WITHIN,
+        gated=True,
+        facts={"reason": reason, "was_open_because": state.reason},
+    )
+
+
+@action
+def ensure_trading_resumed(core: Core, reason: str) -> Change[None] | Unchanged[None]:
+    """End a halt and let the core send orders again."""
+    state = core.state()
+    if state.accepts_orders:
+        return Unchanged(f"trading was enabled by {state.actor}: {state.reason}")
+    run = current_run()
+    return Change(
+        does="resume trading",
+        act=lambda fence: core.enable(reason, run.actor, fence, resume=True),
+        holds=lambda: core.state().accepts_orders,
+        within=_SHOWS_WITHIN,
+        gated=True,
+        facts={"reason": reason, "was_halted_because": state.reason, "by": state.actor},
+    )
+
+
+@action
+def ensure_trading_stopped(core: Core, reason: str) -> Change[None] | Unchanged[None]:
+    """Have the core send no more orders and take back its open ones: before services stop."""
+    state = core.state()
+    if state.mode is Mode.HALTED and not state.accepts_orders:
+        return Unchanged(f"trading was halted by {state.actor}: {state.reason}")
+    run = current_run()
+    return Change(
+        does="halt trading",
+        act=lambda fence: core.disable(reason, run.actor, fence),
+        holds=lambda: core.state().mode is Mode.HALTED,
+        within=_SHOWS_WITHIN,
+        facts={"reason": reason},
+    )
+
+
+def _trouble(state: TradingState) -> str:
+    """Return why trading may not simply be enabled, in words; empty when it may."""
+    words = []
+    if state.breaker is Breaker.OPEN:
+        words.append("breaker OPEN")
+    if state.mode is Mode.HALTED:
+        words.append("halted")
+    return f"{' and '.join(words)} by {state.actor}: {state.reason}" if words else ""
+
+
+def _evidence(state: TradingState) -> dict[str, object]:
+    return {
+        "mode": str(state.mode),
+        "trading_enabled": state.trading_enabled,
+        "breaker": str(state.breaker),
+        "reason": state.reason,
+        "actor": state.actor,
+        "changed_at": state.changed_at.isoformat(),
+        "fence": state.fence,
+    }

@@ -1,0 +1,96 @@
+"""Telling people: what was found, in the log and as artifacts of the run.
+
+The artifacts are what the on-call sees in Prefect's UI; the ledger keeps what was done.
+"""
+
+from collections.abc import Sequence
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.daily_report import tables
+from tasks.kernel import Checklist, Readiness, current_run
+from tasks.kernel.evidence import Row, say, show_table, show_text, warn
+from tasks.reports import facts_of
+from trading_core.ledger.session import Session
+from trading_core.settings import Settings
+
+_MARKS = {
+    Readiness.READY: "ready",
+    Readiness.READY_WITH_WARNINGS: "ready, with warnings",
+    Readiness.NOT_READY: "NOT READY",
+}
+
+
+@task(cache_policy=NO_CACHE)
+def notify_checklist(checklist: Checklist) -> Checklist:
+    """Show every line of a checklist and the verdict; return it, so that it reads on."""
+    run = current_run()
+    title = f"{run.runbook} of {run.subject}: {checklist.readiness}"
+    tell = warn if checklist.readiness is Readiness.NOT_READY else say
+    tell(title)
+    show_table(run.runbook, rows_of(checklist), title)
+    show_text(f"{run.runbook}-verdict", verdict_of(checklist, run.runbook, run.subject), title)
+    return checklist
+
+
+@task(cache_policy=NO_CACHE)
+def notify_day(settings: Settings, day: Session, backup_id: str) -> None:
+    """Show the day as tables: P&L, positions, breaks; and where the report is."""
+    facts = facts_of(settings, day, backup_id)
+    shown = {
+        "pnl": (tables.summary(facts), "The day in figures"),
+        "positions": (tables.positions(facts), "Held overnight"),
+        "breaks": (tables.breaks(facts), "Our books against the broker's"),
+    }
+    for name, (table, title) in shown.items():
+        show_table(f"{current_run().runbook}-{name}", table.artifact(), f"{title}, {day}")
+    standing = tables.summary(facts).artifact()[0]
+    say(f"{day}: {', '.join(standing.values())}")
+
+
+@task(cache_policy=NO_CACHE)
+def notify_halt(reason: str, outcomes: Sequence[str]) -> None:
+    """Tell that trading was halted, why, and which protective steps are confirmed."""
+    run = current_run()
+    title = f"Trading halted by {run.actor}: {reason}"
+    warn(title)
+    lines = "\n".join(f"- {outcome}" for outcome in outcomes)
+    show_text("trading-halt-record", f"# {title}\n\n{lines}\n\nResume: `resume-trading`.", title)
+
+
+@task(cache_policy=NO_CACHE)
+def notify_resumed(reason: str) -> None:
+    """Tell that orders may leave again, and who asked and who approved."""
+    run = current_run()
+    approved_by = run.approval.approved_by if run.approval else "nobody"
+    done = "would be resumed" if run.dry_run else "resumed"
+    say(f"trading {done}: asked by {run.actor}, approved by {approved_by}: {reason}")
+
+
+def rows_of(checklist: Checklist) -> list[Row]:
+    """Return the lines as rows of a table."""
+    return [
+        {
+            "line": number,
+            "check": line.name,
+            "verdict": line.result.verdict.value,
+            "found": line.result.found,
+            "expected": line.result.expected,
+        }
+        for number, line in enumerate(checklist.lines, start=1)
+    ]
+
+
+def verdict_of(checklist: Checklist, runbook: str, subject: str) -> str:
+    """Return the verdict as Markdown: the answer first, then what stands in its way."""
+    worse = [line for line in checklist.lines if line.result.verdict != "PASS"]
+    answer = [f"# {_MARKS[checklist.readiness]}", f"{runbook} of {subject}"]
+    good = len(checklist.lines) - len(worse)
+    answer.append(f"{good} of {len(checklist.lines)} lines passed.")
+    answer += [
+        f"- **{line.result.verdict}** {line.name}: {line.result.found}. "
+        f"Expected: {line.result.expected}."
+        for line in worse
+    ]
+    return "\n\n".join(answer)

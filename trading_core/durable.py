@@ -1,5 +1,5 @@
-"""Small files that survive a crash: after `write_json` returns, the content is on the disk, and at
-no moment can a reader find half of it.
+"""Small files that survive a crash: after a write returns, the content is on the disk, and at no
+moment can a reader find half of it.
 """
 
 import json
@@ -11,12 +11,17 @@ from typing import Any
 
 def write_json(path: Path, value: Any) -> None:
     """Replace the content of `path` with `value` as JSON; the folder is made when missing."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, default=str))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace the content of `path` with `text`; the folder is made when missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # A name of its own for each writer: two at once must not share half a file.
     handle, scratch = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(value, file, indent=2, sort_keys=True, default=str)
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         Path(scratch).replace(path)

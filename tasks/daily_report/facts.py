@@ -13,6 +13,7 @@ from enum import StrEnum
 from trading_core.domain.fills import Fill
 from trading_core.domain.market import Bar
 from trading_core.domain.orders import OrderStatus, OrderType, Side
+from trading_core.storage.backups import Backup
 from trading_core.storage.pnl import DailyPnl, EquityPoint
 from trading_core.storage.positions import MarkedPosition
 
@@ -92,17 +93,6 @@ class Reconciliation:
     compared: Mapping[str, object]
     breaks: tuple[Break, ...]
     reconciled_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Backup:
-    """The backup taken for the day. `verified_at` is None until it was restored and compared."""
-
-    id: str
-    size_bytes: int
-    sha256: str
-    taken_at: datetime
-    verified_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from psycopg import Connection
 from psycopg.rows import class_row, dict_row
 
 from tasks.daily_report.facts import (
-    Backup,
     Break,
     DailyFacts,
     DayFill,
@@ -27,7 +26,7 @@ from trading_core.domain.market import Bar
 from trading_core.domain.orders import OrderStatus, OrderType, Side
 from trading_core.domain.positions import Position
 from trading_core.errors import CheckFailed
-from trading_core.storage import days, pnl, positions
+from trading_core.storage import backups, days, pnl, positions, reconciliations
 from trading_core.storage.positions import MarkedPosition
 
 
@@ -80,7 +79,7 @@ class _Reader:
             bars=bars,
             risk_events=self._risk_events(),
             reconciliation=self._reconciliation(),
-            backup=self._backup(backup_id),
+            backup=backups.find(self.connection, backup_id) if backup_id else None,
         )
 
     def _orders(self) -> tuple[DayOrder, ...]:
@@ -165,25 +164,11 @@ class _Reader:
         return tuple(RiskEvent(**{**row, "severity": Severity(row["severity"])}) for row in rows)
 
     def _reconciliation(self) -> Reconciliation | None:
-        rows = self._rows(
-            "SELECT compared, breaks, reconciled_at FROM reconciliations"
-            " WHERE account = %(account)s AND trading_date = %(trading_date)s"
-        )
-        if not rows:
+        kept = reconciliations.of_day(self.connection, self.account, self.trading_date)
+        if kept is None:
             return None
-        breaks = tuple(
-            Break(one["kind"], one["subject"], _side(one["ours"]), _side(one["theirs"]))
-            for one in rows[0]["breaks"]
-        )
-        return Reconciliation(rows[0]["compared"], breaks, rows[0]["reconciled_at"])
-
-    def _backup(self, backup_id: str | None) -> Backup | None:
-        with self.connection.cursor(row_factory=class_row(Backup)) as cursor:
-            cursor.execute(
-                "SELECT id, size_bytes, sha256, taken_at, verified_at FROM backups WHERE id = %s",
-                (backup_id,),
-            )
-            return cursor.fetchone()
+        breaks = tuple(Break(**one) for one in kept.breaks)
+        return Reconciliation(kept.compared, breaks, kept.reconciled_at)
 
     def _rows(self, query: LiteralString) -> list[dict[str, Any]]:
         with self.connection.cursor(row_factory=dict_row) as cursor:
@@ -198,8 +183,3 @@ class _Reader:
             "starts": starts,
             "ends": starts + timedelta(days=1),
         }
-
-
-def _side(value: object) -> str:
-    """What one side of a break has, in words; JSON's null is a side that has nothing."""
-    return "nothing" if value is None else str(value)

@@ -1,19 +1,18 @@
 """Make the page of one day: one file, complete in itself, that asks the network for nothing."""
 
-import os
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from tasks.daily_report import figures, pictures, tables, wording
 from tasks.daily_report.facts import DailyFacts, DayFill, Source
+from trading_core import durable
 from trading_core.domain.orders import Side
 
 # More pictures than this are no longer looked at; the tables have the rest.
@@ -47,22 +46,8 @@ def write_daily_report(directory: Path, facts: DailyFacts) -> Path:
     Returns:
         The path of the page.
     """
-    directory.mkdir(parents=True, exist_ok=True)
     path = directory / report_name(facts.account, facts.trading_date)
-    page = render(facts)
-    with NamedTemporaryFile(
-        "w", dir=directory, suffix=".part", delete=False, encoding="utf-8"
-    ) as part:
-        try:
-            part.write(page)
-            part.flush()
-            os.fsync(part.fileno())
-            # A temporary file is its owner's alone; a report is for everyone with the directory.
-            Path(part.name).chmod(0o644)
-            Path(part.name).replace(path)
-        except BaseException:
-            Path(part.name).unlink(missing_ok=True)
-            raise
+    durable.write_text(path, render(facts))
     return path
 
 

@@ -4,9 +4,9 @@ import random
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 from tasks.daily_report.facts import (
-    Backup,
     DailyFacts,
     DayFill,
     DayOrder,
@@ -20,6 +20,7 @@ from trading_core.domain.market import Bar
 from trading_core.domain.money import CENT
 from trading_core.domain.orders import OrderStatus, OrderType, Side
 from trading_core.domain.positions import Position
+from trading_core.storage.backups import Backup
 from trading_core.storage.pnl import DailyPnl, EquityPoint
 from trading_core.storage.positions import MarkedPosition
 
@@ -62,6 +63,8 @@ def quiet_day() -> DailyFacts:
         reconciliation=Reconciliation({"orders": 0, "fills": 0}, (), WALL - timedelta(seconds=12)),
         backup=Backup(
             id=f"eod-{ACCOUNT}-{DAY}",
+            kind="end_of_day",
+            path=Path("backups/eod.dump"),
             size_bytes=1_843_221,
             sha256="9f2c" * 16,
             taken_at=WALL - timedelta(seconds=8),

@@ -2,10 +2,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.types.json import Jsonb
 
 from tasks.daily_report.facts import Break, Severity, Source
 from tasks.daily_report.reading import read_facts
@@ -16,7 +16,8 @@ from trading_core.domain.orders import OrderRequest, OrderStatus, Side
 from trading_core.errors import CheckFailed
 from trading_core.ledger.record import record_fill
 from trading_core.ledger.session import Session
-from trading_core.storage import bars, days, orders, pnl, positions, risk
+from trading_core.storage import backups, bars, days, orders, pnl, positions, reconciliations, risk
+from trading_core.storage.backups import Backup
 
 ACCOUNT = "PA0000001"
 MONDAY, TUESDAY = date(2013, 10, 7), date(2013, 10, 8)
@@ -177,25 +178,16 @@ def test_risk_events_of_the_exchanges_day_come_newest_first(books: Books) -> Non
 
 def test_reconciliation_and_backup_are_found(books: Books) -> None:
     books.open(MONDAY)
-    books.connection.execute(
-        "INSERT INTO reconciliations (account, trading_date, compared, breaks, break_count)"
-        " VALUES (%s, %s, %s, %s, 1)",
-        (
-            ACCOUNT,
-            MONDAY,
-            Jsonb({"fills": {"ours": 2, "theirs": 3}}),
-            Jsonb([{"kind": "position", "subject": "SPY", "ours": 100, "theirs": None}]),
-        ),
-    )
-    books.connection.execute(
-        "INSERT INTO backups (id, kind, path, size_bytes, sha256) VALUES ('b1', 'eod', 'p', 9, 's')"
-    )
+    compared = {"fills": {"ours": 2, "theirs": 3}}
+    found = {"kind": "position", "subject": "SPY", "ours": "100 shares", "theirs": "nothing"}
+    reconciliations.save(books.connection, ACCOUNT, MONDAY, compared, [found])
+    backups.save(books.connection, Backup("b1", "end_of_day", Path("b1.dump"), 9, "beef"))
 
     facts = read_facts(books.connection, ACCOUNT, MONDAY, backup_id="b1")
 
     assert facts.reconciliation is not None
-    assert facts.reconciliation.breaks == (Break("position", "SPY", "100", "nothing"),)
-    assert facts.reconciliation.compared == {"fills": {"ours": 2, "theirs": 3}}
+    assert facts.reconciliation.breaks == (Break("position", "SPY", "100 shares", "nothing"),)
+    assert facts.reconciliation.compared == compared
     assert facts.backup is not None
     assert (facts.backup.id, facts.backup.verified_at) == ("b1", None)
 

@@ -123,8 +123,6 @@ class _Rows:
                     f"a price from low {found.low} to high {found.high}",
                     getattr(found, word),
                 )
-        if found.low > found.high:
-            self.wrong(f"{prefix}low", f"at most the high {found.high}", found.low)
         return found
 
     def side(self, prefix: str) -> tuple[Prices | None, int]:
@@ -187,13 +185,7 @@ def _csv_lines(path: Path) -> list[str]:
                     next_step="replace the file",
                 )
             text = archive.read(members[0]).decode("ascii")
-    except (
-        OSError,
-        zipfile.BadZipFile,
-        UnicodeDecodeError,
-        EOFError,
-        NotImplementedError,
-    ) as error:
+    except _UNREADABLE as error:
         raise ConfigurationError(
             f"{path}: expected a readable zip of ASCII text, was {error}",
             next_step="replace the file",

@@ -36,12 +36,16 @@ def a_runbook_uses_another_only_whole(source: Source) -> Iterator[str]:
 
 
 def settings_come_from_one_place(source: Source) -> Iterator[str]:
-    """The core and the runbooks are given settings; they do not look into the environment."""
+    """The core and the runbooks are given settings; they look up no variable themselves.
+
+    Handing the whole environment on to a child process is not looking into it.
+    """
     is_bound = source.package.startswith(("trading_core.", "tasks.", "flows."))
     if not is_bound or source.package == "trading_core.settings":
         return
     for node in ast.walk(source.tree):
-        if isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.environ", "os.getenv"):
+        is_lookup = isinstance(node, ast.Subscript | ast.Attribute)
+        if is_lookup and ast.unparse(node).startswith(("os.environ[", "os.environ.", "os.getenv")):
             yield source.at(node, f"reads {ast.unparse(node)}")
 
 
@@ -71,3 +75,14 @@ def test_a_runbook_may_call_the_flow_of_another() -> None:
     text = "from flows.desk import open_run\nfrom flows.daily.end_of_day import end_of_day\n"
 
     assert not list(a_runbook_uses_another_only_whole(parsed("flows/daily/a.py", text)))
+
+
+@pytest.mark.parametrize("text", ["os.environ.get('A')", "os.environ['A']", "os.getenv('A')"])
+def test_every_way_of_reading_a_variable_is_found(text: str) -> None:
+    assert list(settings_come_from_one_place(parsed("trading_core/a.py", text)))
+
+
+def test_handing_the_environment_on_is_not_reading_it() -> None:
+    text = "run(env={**os.environ, 'PGPASSWORD': password})"
+
+    assert not list(settings_come_from_one_place(parsed("tasks/a.py", text)))

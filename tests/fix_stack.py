@@ -4,7 +4,6 @@ It takes some twenty seconds to come up, so one serves a whole test run. A test 
 of it mends the part before it ends.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -12,12 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from infra.embedded import postgres
+from infra.embedded import stack as embedded
+from infra.embedded.stack import ServiceStatus
 from trading_core.services import SERVICES
 from trading_core.settings import Settings
 
@@ -53,14 +53,21 @@ class Stack:
             timeout=_COMMAND_WITHIN_SECONDS,
         )
 
-    def status(self) -> dict[str, dict[str, Any]]:
-        """Return what `tradeops status --json` says, by service."""
-        answer = self.tradeops("status", "--json")
-        return {one["name"]: one for one in json.loads(answer.stdout)}
+    def status(self) -> dict[str, ServiceStatus]:
+        """Return every service as it is now, by name."""
+        return {one.name: one for one in embedded.status(self.settings)}
+
+    def pids(self) -> dict[str, int]:
+        """Return the process id of every service, by name; 0 for one that is down."""
+        return {name: one.pid for name, one in self.status().items()}
 
     def process(self, name: str) -> psutil.Process:
         """Return the live process of a service."""
-        return psutil.Process(self.status()[name]["pid"])
+        return psutil.Process(self.pids()[name])
+
+    def is_whole(self) -> bool:
+        """Whether every service is ready."""
+        return all(one.ready for one in self.status().values())
 
 
 def settings_for(state_dir: Path, offset: int) -> Settings:

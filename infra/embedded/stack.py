@@ -19,7 +19,7 @@ from infra.embedded import prefect, programs, readiness, secrets, stages
 from infra.embedded.postgres import cluster
 from infra.embedded.steps import Observer, Progress, Step, carry_out
 from infra.embedded.supervisor import ProcessState, State, Supervisor
-from trading_core.clock import poll, seconds
+from trading_core.clock import poll, seconds, stopwatch_seconds
 from trading_core.errors import CheckFailed, ConfigurationError, NotVerified, Unreachable
 from trading_core.services import Service, stop_order
 from trading_core.settings import Settings
@@ -61,7 +61,7 @@ def down(settings: Settings, observe: Observer) -> int:
             for row in stop_order():
                 _stop(row, supervisor, observe)
             supervisor.shut_down()
-            psutil.wait_procs(family, timeout=_LEAVE_WITHIN.total_seconds())
+            _wait_for_end(family)
         _sweep(supervisor)
         _prove_gone(settings, family)
         return len(family)
@@ -107,20 +107,26 @@ def _ensure_secrets(settings: Settings) -> None:
 def _ensure_supervised(settings: Settings, supervisor: Supervisor, rows: Sequence[Service]) -> None:
     """Make sure that a supervisor with exactly this configuration runs."""
     running = supervisor.is_running()
+    remark = f"settings: {sorted(settings.environment().items())}"
     if not running:
         _sweep(supervisor)
         readiness.refuse_taken_ports(rows, settings)
+    elif remark not in supervisor.configured():
+        raise _runs_otherwise("settings")
     _write_superuser_dsn(settings)
-    remark = f"settings: {sorted(settings.environment().items())}"
     descriptions = [programs.program(row, settings) for row in rows]
     configuration = supervisor.configuration(descriptions, PROJECT, remark)
     if not running:
         supervisor.start(configuration, _environment(settings))
     elif supervisor.configured() != configuration:
-        raise ConfigurationError(
-            "stack: it runs with other settings or programs than these",
-            next_step="take it down with `tradeops down`, then `tradeops up`",
-        )
+        raise _runs_otherwise("programs")
+
+
+def _runs_otherwise(what: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"stack: it runs with other {what} than these",
+        next_step="take it down with `tradeops down`, then `tradeops up`",
+    )
 
 
 def _write_superuser_dsn(settings: Settings) -> None:
@@ -143,6 +149,7 @@ def _stop(row: Service, supervisor: Supervisor, observe: Observer) -> None:
     if process is None or process.is_down:
         return
     observe(Progress(row.name, done=False))
+    began_seconds = stopwatch_seconds()
     supervisor.end(row.name)
     # supervisord kills it by itself after the program's own time.
     if not poll(lambda: supervisor.processes()[row.name].is_down, within=seconds(60)):
@@ -150,7 +157,8 @@ def _stop(row: Service, supervisor: Supervisor, observe: Observer) -> None:
             f"{row.name}: expected it to have stopped, was process {process.pid}",
             next_step=f"read {supervisor.logs / row.name}.log and run `tradeops down` again",
         )
-    observe(Progress(row.name, done=True))
+    elapsed_seconds = stopwatch_seconds() - began_seconds
+    observe(Progress(row.name, done=True, elapsed_seconds=elapsed_seconds))
 
 
 def _sweep(supervisor: Supervisor) -> None:
@@ -160,10 +168,22 @@ def _sweep(supervisor: Supervisor) -> None:
     left = supervisor.family()
     for process in left:
         _signal(process, signal.SIGINT)  # to PostgreSQL, Redis and Python alike: leave cleanly
-    _, stubborn = psutil.wait_procs(left, timeout=_LEAVE_WITHIN.total_seconds())
-    for process in stubborn:
-        _signal(process, signal.SIGKILL)
-    psutil.wait_procs(stubborn, timeout=_LEAVE_WITHIN.total_seconds())
+    if not _wait_for_end(left):
+        for process in filter(_is_alive, left):
+            _signal(process, signal.SIGKILL)
+        _wait_for_end(left)
+
+
+def _wait_for_end(processes: Sequence[psutil.Process]) -> bool:
+    return poll(lambda: not any(map(_is_alive, processes)), within=_LEAVE_WITHIN)
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    """Whether it still does something; one that ended and was not collected does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
@@ -174,8 +194,8 @@ def _signal(process: psutil.Process, number: signal.Signals) -> None:
 
 
 def _prove_gone(settings: Settings, family: Sequence[psutil.Process]) -> None:
-    left = [f"{p.pid} ({p.name()})" for p in family if p.is_running()]
-    if left or Supervisor(settings.root).family():
+    left = [f"{p.pid} ({p.name()})" for p in family if _is_alive(p)]
+    if left or any(map(_is_alive, Supervisor(settings.root).family())):
         raise NotVerified(
             f"stack: expected no process left, found {', '.join(left) or 'new ones'}",
             next_step="run `tradeops down` again",

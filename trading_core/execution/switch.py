@@ -152,6 +152,7 @@ class TradingSwitch:
         with self._recording:
             before = self._state
             after = change(before)
+            self._recorded = None  # should the transaction's end not be heard of
             with self._database.transaction() as connection:
                 states.append(connection, after)
                 self._announce(connection, after)
@@ -159,7 +160,6 @@ class TradingSwitch:
                 if self._state == before:
                     self._recorded = after
                     return self._set(after)
-            self._recorded = None
         raise CheckFailed(
             f"trading: expected nobody else's word meanwhile, was {self._state.actor}'s: "
             f"{self._state.reason}",

@@ -1,12 +1,14 @@
 """The broker's side: the account we trade on, and the orders open there."""
 
-from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check
+from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check, current_run
 from trading_core.broker.contract import TradingApi
-from trading_core.clock import seconds
+from trading_core.clock import poll, seconds
 from trading_core.errors import CheckFailed, ConfigurationError, Unreachable
 
 _EXPECTED = "an active paper account that answers"
 _CANCELLED_WITHIN = seconds(10)
+# How long a graceful stop waits for orders on their way (SVC-05).
+_SETTLED_WITHIN = seconds(300)
 
 
 @check
@@ -39,6 +41,24 @@ def check_no_open_orders(broker: TradingApi) -> CheckResult:
         f"{len(found)} open orders{': ' + ', '.join(found[:5]) if found else ''}",
         "0 open orders at the broker",
         {"open_orders": found},
+    )
+
+
+@check
+def check_orders_settled(broker: TradingApi) -> CheckResult:
+    """Wait for orders in flight: until none is open at the broker, at most five minutes.
+
+    A rehearsal, which has halted nothing, only looks.
+    """
+    within = seconds(0) if current_run().dry_run else _SETTLED_WITHIN
+    settled = poll(lambda: not broker.orders("open"), within=within, every=seconds(1))
+    left = [] if settled else [one.request.client_order_id for one in broker.orders("open")]
+    fine = settled or current_run().dry_run
+    return CheckResult(
+        Verdict.PASS if fine else Verdict.FAIL,
+        f"{len(left)} orders in flight{': ' + ', '.join(left[:5]) if left else ''}",
+        f"none within {_SETTLED_WITHIN.total_seconds():.0f} s",
+        {"open_orders": left},
     )
 
 

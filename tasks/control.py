@@ -9,7 +9,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol, TypeVar
 
-import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from trading_core.clock import seconds
@@ -21,8 +20,7 @@ from trading_core.settings import Settings
 
 T = TypeVar("T")
 
-_HEALTH_WITHIN_SECONDS = 3.0
-# Halting waits for orders on their way and for the exchange to take back the others.
+_HEALTH_WITHIN = seconds(3)
 _CONTROL_WITHIN = seconds(15)
 
 
@@ -107,10 +105,6 @@ class Core(Protocol):
         """Let the executor send orders; `resume` also ends a halt."""
         ...
 
-    def disable(self, reason: str, actor: str, fence: int) -> None:
-        """Halt: no new order leaves, and open ones are taken back."""
-        ...
-
     def reset_breaker(self, reason: str, actor: str, fence: int) -> None:
         """Close the circuit breaker; trading stays disabled."""
         ...
@@ -127,12 +121,19 @@ class Core(Protocol):
         """Return what runs in the strategy engine."""
         ...
 
+    def session_is_running(self) -> bool:
+        """Return whether the gateway drives a session, minute by minute."""
+        ...
+
+    def pause_session(self, reason: str) -> None:
+        """Let market time stand still."""
+        ...
+
 
 class HttpCore:
     """The core of the stack that `settings` describe. Threads may share one."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
         self._names = [row.name for row in in_group(Group.CORE)]
         self._peers = {name: Peer(settings, name) for name in self._names}
 
@@ -163,10 +164,6 @@ class HttpCore:
         """See `Core`."""
         self._tell("/enable", reason, actor, fence, resume=resume)
 
-    def disable(self, reason: str, actor: str, fence: int) -> None:
-        """See `Core`."""
-        self._tell("/halt", reason, actor, fence, kind="halt")
-
     def reset_breaker(self, reason: str, actor: str, fence: int) -> None:
         """See `Core`."""
         self._tell("/breaker/reset", reason, actor, fence)
@@ -194,24 +191,29 @@ class HttpCore:
         answer = self._peers["strategy_engine"].get("/api/v1/strategies")
         return _read(list[RunningStrategy], "strategy_engine", answer.get("strategies"))
 
+    def session_is_running(self) -> bool:
+        """See `Core`."""
+        return bool(self._peers["gateway"].get("/api/v1/session")["state"] == "running")
+
+    def pause_session(self, reason: str) -> None:
+        """See `Core`."""
+        body = {"reason": reason}
+        self._peers["gateway"].post("/api/v1/session/pause", body, within=_CONTROL_WITHIN)
+
     def _tell(self, path: str, reason: str, actor: str, fence: int, **more: object) -> None:
-        # Without a database there is no token; only a halt is taken without one.
-        body = {"reason": reason, "actor": actor, "fence": fence or None, **more}
+        body = {"reason": reason, "actor": actor, "fence": fence, **more}
         self._peers["trade_executor"].post(path, body, within=_CONTROL_WITHIN)
 
     def _health(self, name: str) -> ServiceHealth:
-        url = f"{self._settings.url(name)}/health/detailed"
         try:
-            response = httpx.get(url, timeout=_HEALTH_WITHIN_SECONDS, trust_env=False)
-            checks = response.json()["checks"]
+            _, answer = self._peers[name].look("/health/detailed", within=_HEALTH_WITHIN)
             failed = {
                 part: str(found["detail"])
-                for part, found in checks.items()
+                for part, found in answer["checks"].items()
                 if found["needed"] and not found["ok"]
             }
-        except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
-            detail = f"no answer: {type(error).__name__}"
-            return ServiceHealth(name, answered=False, failed={}, detail=detail)
+        except (Unreachable, LookupError, TypeError) as error:
+            return ServiceHealth(name, answered=False, failed={}, detail=f"no answer: {error}")
         detail = "; ".join(f"{part}: {words}" for part, words in failed.items()) or "well"
         return ServiceHealth(name, answered=True, failed=failed, detail=detail)
 

@@ -5,9 +5,13 @@ Enabling never ends a halt and never closes a breaker: those are changes of thei
 
 from tasks.control import Core
 from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check, current_run
+from trading_core import halt_request
 from trading_core.clock import seconds
 from trading_core.domain.state import Breaker, Mode, TradingState
-from trading_core.errors import CheckFailed
+from trading_core.errors import CheckFailed, TradingError
+from trading_core.gateway.protect import HaltReport, halt_core
+from trading_core.halt_request import HaltRequest
+from trading_core.settings import Settings
 
 _SHOWS_WITHIN = seconds(5)
 
@@ -85,19 +89,63 @@ def ensure_trading_resumed(core: Core, reason: str) -> Change[None] | Unchanged[
 
 
 @action
-def ensure_trading_stopped(core: Core, reason: str) -> Change[None] | Unchanged[None]:
-    """Have the core send no more orders and take back its open ones: before services stop."""
-    state = core.state()
-    if state.mode is Mode.HALTED and not state.accepts_orders:
+def ensure_trading_halted(
+    settings: Settings, core: Core, reason: str
+) -> Change[HaltReport] | Unchanged[HaltReport]:
+    """Stop orders from leaving and take back the open ones, round whatever does not answer.
+
+    Needs neither the database nor the gateway; an executor that does not answer finds the halt on
+    the disk when it comes back.
+    """
+    state = _state_or_none(core)
+    if state is not None and _is_halted(state):
         return Unchanged(f"trading was halted by {state.actor}: {state.reason}")
     run = current_run()
+
+    def halt(fence: int) -> HaltReport:
+        report = halt_core(settings, HaltRequest(reason, run.actor), fence or None)
+        if not report.confirmed:
+            raise report.unconfirmed()
+        return report
+
+    def holds() -> bool:
+        found = _state_or_none(core)
+        if found is None:  # it is not running: no order leaves before it has read the request
+            return halt_request.pending(settings.root) is not None
+        return _is_halted(found)
+
     return Change(
         does="halt trading",
-        act=lambda fence: core.disable(reason, run.actor, fence),
-        holds=lambda: core.state().mode is Mode.HALTED,
+        act=halt,
+        holds=holds,
         within=_SHOWS_WITHIN,
         facts={"reason": reason},
     )
+
+
+@action
+def ensure_session_paused(core: Core, reason: str) -> Change[None] | Unchanged[None]:
+    """Have the gateway drive no session: before services stop under it."""
+    if not core.session_is_running():
+        return Unchanged("no session was running")
+    return Change(
+        does="pause the running session",
+        act=lambda _fence: core.pause_session(reason),
+        holds=lambda: not core.session_is_running(),
+        within=_SHOWS_WITHIN,
+        facts={"reason": reason},
+    )
+
+
+def _state_or_none(core: Core) -> TradingState | None:
+    try:
+        return core.state()
+    except TradingError:
+        return None
+
+
+def _is_halted(state: TradingState) -> bool:
+    return state.mode is Mode.HALTED and not state.accepts_orders
 
 
 def _trouble(state: TradingState) -> str:

@@ -3,8 +3,6 @@
 The artifacts are what the on-call sees in Prefect's UI; the ledger keeps what was done.
 """
 
-from collections.abc import Sequence
-
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
@@ -12,6 +10,7 @@ from tasks.daily_report import tables
 from tasks.kernel import Checklist, Readiness, current_run
 from tasks.kernel.evidence import Row, say, show_table, show_text, warn
 from tasks.reports import facts_of
+from trading_core.broker.contract import TradingApi
 from trading_core.ledger.session import Session
 from trading_core.settings import Settings
 
@@ -50,13 +49,38 @@ def notify_day(settings: Settings, day: Session, backup_id: str) -> None:
 
 
 @task(cache_policy=NO_CACHE)
-def notify_halt(reason: str, outcomes: Sequence[str]) -> None:
+def notify_halt(reason: str, steps: Checklist) -> None:
     """Tell that trading was halted, why, and which protective steps are confirmed."""
     run = current_run()
-    title = f"Trading halted by {run.actor}: {reason}"
+    confirmed = "halted" if steps.is_ready else "NOT CONFIRMED HALTED"
+    title = f"{'Rehearsal: trading' if run.dry_run else 'Trading'} {confirmed}: {reason}"
     warn(title)
-    lines = "\n".join(f"- {outcome}" for outcome in outcomes)
-    show_text("trading-halt-record", f"# {title}\n\n{lines}\n\nResume: `resume-trading`.", title)
+    show_table("trading-halt", rows_of(steps), title)
+    answer = [f"# {title}", f"Asked by {run.actor}."]
+    answer += [
+        f"- **{line.result.verdict}** {line.name}: {line.result.found}" for line in steps.lines
+    ]
+    answer.append("Trading comes back through `resume-trading` only.")
+    show_text("trading-halt-record", "\n\n".join(answer), title)
+
+
+@task(cache_policy=NO_CACHE)
+def notify_left_at_broker(broker: TradingApi) -> None:
+    """Show what stays at the broker while the system is stopped: positions, orders, cash."""
+    account, held = broker.account(), broker.positions()
+    rows = [
+        {
+            "symbol": one.symbol,
+            "quantity": one.quantity,
+            "entry": str(one.entry_price_usd),
+            "last": str(one.current_price_usd),
+            "value": str(one.market_value_usd),
+        }
+        for one in held
+    ]
+    words = f"cash ${account.cash_usd:,.2f}, {len(held)} positions carried"
+    say(f"left at the broker: {words}, {len(broker.orders('open'))} open orders")
+    show_table(f"{current_run().runbook}-positions", rows, f"Left at the broker: {words}")
 
 
 @task(cache_policy=NO_CACHE)

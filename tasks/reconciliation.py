@@ -4,19 +4,19 @@
 open, and keep what was found.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import TypeVar
 
-from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check
-from trading_core.broker.contract import HeldPosition, TradingApi
+from tasks.kernel import Change, Checklist, CheckResult, Unchanged, Verdict, action, check
+from trading_core.broker.contract import Account, HeldPosition, TradingApi
 from trading_core.clock import EXCHANGE_ZONE, seconds
 from trading_core.domain.fills import Fill
 from trading_core.domain.money import to_cents
 from trading_core.domain.orders import Order, OrderStatus
-from trading_core.errors import CheckFailed
+from trading_core.errors import CheckFailed, Unreachable
 from trading_core.ledger.day import profit_of_day
 from trading_core.ledger.session import Session, trading_date_of
 from trading_core.storage import days, fills, orders, pnl, positions, reconciliations
@@ -25,6 +25,7 @@ from trading_core.storage.connect import Database
 T = TypeVar("T")
 
 ABSENT = "nothing"
+_QUIET_ATTEMPTS = 20
 _EXPECTED = "0 breaks between our books and the broker's"
 
 
@@ -88,7 +89,8 @@ def check_books_agree(database: Database, broker: TradingApi, day: Session) -> C
 
     The evidence has what was compared, and every break, as `ensure_reconciliation_kept` wants it.
     """
-    ours, theirs = our_books(database, broker, day), their_books(broker, day)
+    theirs, prices_usd = their_books(broker, day)
+    ours = our_books(database, day, prices_usd)
     breaks, compared = compare(ours, theirs), counted(ours, theirs)
     sides = ", ".join(f"{count['ours']} {kind}" for kind, count in compared.items())
     return CheckResult(
@@ -101,10 +103,15 @@ def check_books_agree(database: Database, broker: TradingApi, day: Session) -> C
 
 @action
 def ensure_reconciliation_kept(
-    database: Database, day: Session, books: CheckResult
+    database: Database, day: Session, books: Checklist
 ) -> Change[None] | Unchanged[None]:
-    """Keep what `check_books_agree` found, in the place of an earlier look at the same day."""
-    compared, breaks = _as_kept(books.evidence)
+    """Keep what `check_books_agree` found, in the place of an earlier look at the same day.
+
+    Raises:
+        CheckFailed: The books could not be compared.
+    """
+    books.require_measured("bring back what did not answer, then run this again")
+    compared, breaks = _as_kept(books.lines[0].result.evidence)
 
     def is_kept() -> bool:
         with database.transaction() as connection:
@@ -147,8 +154,11 @@ def check_overnight_reconciliation(broker: TradingApi, database: Database) -> Ch
     return CheckResult(Verdict.PASS if clean else Verdict.FAIL, found, expected)
 
 
-def our_books(database: Database, broker: TradingApi, day: Session) -> Books:
-    """Read our side. The broker only lends the prices that both sides value positions at.
+def our_books(database: Database, day: Session, prices_usd: Mapping[str, Decimal]) -> Books:
+    """Read our side.
+
+    Args:
+        prices_usd: What the broker values each position at, so that both sides value alike.
 
     Raises:
         CheckFailed: Our books have no such day, or hold something nobody has a price for.
@@ -164,8 +174,7 @@ def our_books(database: Database, broker: TradingApi, day: Session) -> Books:
             next_step="the executor writes it when it meets the session: see `tradeops status`",
         )
     start, held = profit.start, [one.position for one in marked]
-    prices_usd = {one.position.symbol: one.price_usd for one in marked if one.price_usd}
-    prices_usd |= {one.symbol: one.current_price_usd for one in broker.positions()}
+    marks_usd = {one.position.symbol: one.price_usd for one in marked if one.price_usd}
     # Every fill moves money between cash, cost and realised profit, and creates none: what the
     # day started with, plus what was realised since, less what open shares cost, is the cash.
     cash_usd = start.equity_usd - start.unrealized_usd - start.realized_usd
@@ -179,15 +188,19 @@ def our_books(database: Database, broker: TradingApi, day: Session) -> Books:
             if one.quantity
         },
         cash_usd=to_cents(cash_usd),
-        equity_usd=profit_of_day(start, held, prices_usd).equity_usd,
+        equity_usd=profit_of_day(start, held, marks_usd | dict(prices_usd)).equity_usd,
     )
 
 
-def their_books(broker: TradingApi, day: Session) -> Books:
-    """Read the broker's side of one day."""
-    account = broker.account()
+def their_books(broker: TradingApi, day: Session) -> tuple[Books, dict[str, Decimal]]:
+    """Read the broker's side of one day, and the prices in dollars it values positions at.
+
+    Raises:
+        Unreachable: The broker did not answer, or its market moved faster than it could be read.
+    """
     midnight = datetime.combine(day.trading_date, time(), EXCHANGE_ZONE).astimezone(UTC)
-    return Books(
+    account, held = _quiet_moment(broker)
+    books = Books(
         orders={
             one.request.client_order_id: one
             for one in broker.orders("all")
@@ -198,18 +211,24 @@ def their_books(broker: TradingApi, day: Session) -> Books:
             for one in broker.fills_after(midnight)
             if trading_date_of(one.executed_at) == day.trading_date
         },
-        positions=_their_holdings(broker.positions()),
+        positions={one.symbol: Holding(one.quantity, to_cents(one.cost_basis_usd)) for one in held},
         cash_usd=to_cents(account.cash_usd),
         equity_usd=to_cents(account.equity_usd),
     )
+    return books, {one.symbol: one.current_price_usd for one in held}
 
 
-def _their_holdings(held: Iterable[HeldPosition]) -> dict[str, Holding]:
-    return {
-        one.symbol: Holding(one.quantity, to_cents(one.cost_basis_usd))
-        for one in held
-        if one.quantity
-    }
+def _quiet_moment(broker: TradingApi) -> tuple[Account, Sequence[HeldPosition]]:
+    """Return account and positions of one and the same moment, while market time may go on."""
+    for _ in range(_QUIET_ATTEMPTS):
+        before = broker.clock().now, broker.account()
+        held = broker.positions()
+        if (broker.clock().now, broker.account()) == before:
+            return before[1], held
+    raise Unreachable(
+        f"broker: expected one quiet moment in {_QUIET_ATTEMPTS} attempts, found none",
+        next_step="run this again when the market stands still or after the close",
+    )
 
 
 def _reached_broker(order: Order) -> bool:

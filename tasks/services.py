@@ -91,6 +91,7 @@ def ensure_service_stopped(processes: Processes, name: str) -> Change[None] | Un
         holds=lambda: processes.processes()[name].is_down,
         within=_STOPPED_WITHIN,
         target=name,
+        gated=True,
     )
 
 

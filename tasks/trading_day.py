@@ -1,11 +1,17 @@
 """The trading day as a whole: closed once, and only when everything before it is proven."""
 
-from tasks.kernel import Change, Unchanged, action, current_run
+from tasks.kernel import Change, Checklist, Unchanged, action, current_run
 from trading_core.clock import seconds
 from trading_core.errors import CheckFailed
 from trading_core.ledger.session import Session
 from trading_core.storage import backups, days, pnl, reconciliations
 from trading_core.storage.connect import Database
+
+
+def backup_of(day: Session, books: Checklist) -> str:
+    """Return the id of the day's backup. One made while books disagreed is not the day's last."""
+    suffix = "" if books.is_ready else "-with-breaks"
+    return f"eod-{day.trading_date.isoformat()}-{day.account}{suffix}"
 
 
 @action

@@ -3,7 +3,7 @@
 from tasks.kernel.action import action
 from tasks.kernel.change import Change, Did, Outcome, Unchanged
 from tasks.kernel.check import CheckResult, Verdict, check, graded
-from tasks.kernel.checklist import Checklist, Line, Readiness, collect, settle
+from tasks.kernel.checklist import Checklist, Line, Readiness, collect, confirmed, settle
 from tasks.kernel.journal import BreakGlassLedger, LocalJournal, NoLedger
 from tasks.kernel.ledger import Kind, Ledger, PostgresLedger, Record
 from tasks.kernel.run import Approval, Run, begin, current_run
@@ -31,6 +31,7 @@ __all__ = [
     "begin",
     "check",
     "collect",
+    "confirmed",
     "current_run",
     "graded",
     "settle",

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
+from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 
+from tasks.kernel.change import Outcome
 from tasks.kernel.check import CheckResult, Verdict
-from trading_core.errors import CheckFailed
+from trading_core.errors import CheckFailed, NotVerified
 
 
 class Readiness(StrEnum):
@@ -40,6 +43,11 @@ class Checklist:
             return Readiness.NOT_READY
         return Readiness.READY_WITH_WARNINGS if Verdict.WARN in verdicts else Readiness.READY
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it is READY, with warnings or without."""
+        return self.readiness is not Readiness.NOT_READY
+
     def with_verdict(self, *verdicts: Verdict) -> tuple[Line, ...]:
         """Return the lines that came out in one of `verdicts`."""
         return tuple(line for line in self.lines if line.result.verdict in verdicts)
@@ -50,17 +58,34 @@ class Checklist:
         Raises:
             CheckFailed: Lists every line that failed or could not be measured.
         """
-        if self.readiness is not Readiness.NOT_READY:
-            return
+        if not self.is_ready:
+            raise CheckFailed(self._red_lines(), next_step=next_step)
+
+    def require_measured(self, next_step: str) -> None:
+        """Stop here when a line could not be measured, whatever the others say.
+
+        Raises:
+            CheckFailed: Lists every line that failed or could not be measured.
+        """
+        if self.with_verdict(Verdict.UNKNOWN):
+            raise CheckFailed(self._red_lines(), next_step=next_step)
+
+    def require_confirmed(self, next_step: str) -> None:
+        """The same for a list of protective steps, some of which were done.
+
+        Raises:
+            NotVerified: Lists every step that is not confirmed.
+        """
+        if not self.is_ready:
+            raise NotVerified(self._red_lines(), next_step=next_step)
+
+    def _red_lines(self) -> str:
         red = self.with_verdict(Verdict.FAIL, Verdict.UNKNOWN)
         facts = "; ".join(
             f"{line.name}: expected {line.result.expected}, found {line.result.found}"
             for line in red
         )
-        raise CheckFailed(
-            f"{len(red)} of {len(self.lines)} checks did not pass: {facts}",
-            next_step=next_step,
-        )
+        return f"{len(red)} of {len(self.lines)} checks did not pass: {facts}"
 
 
 def collect(
@@ -75,6 +100,15 @@ def collect(
             and which, instead of repeating the same failure in other words.
     """
     return settle({name: _result_of(future) for name, future in asked.items()}, needs)
+
+
+def confirmed(steps: Mapping[str, State[Outcome[Any]]]) -> Checklist:
+    """Return the checklist of protective steps: each was tried, whatever became of the others.
+
+    Args:
+        steps: The final state of each action, called with `return_state=True`.
+    """
+    return settle({name: _confirmation(state) for name, state in steps.items()})
 
 
 def settle(
@@ -92,6 +126,13 @@ def settle(
         return CheckResult(Verdict.UNKNOWN, found, result.expected, result.evidence)
 
     return Checklist(tuple(Line(name, blamed(name, result)) for name, result in results.items()))
+
+
+def _confirmation(state: State[Outcome[Any]]) -> CheckResult:
+    outcome: object = state.result(raise_on_failure=False)
+    if isinstance(outcome, Outcome):
+        return CheckResult(Verdict.PASS, outcome.sentence, "done and verified")
+    return CheckResult(Verdict.FAIL, str(outcome), "done and verified")
 
 
 def _result_of(future: PrefectFuture[CheckResult]) -> CheckResult:

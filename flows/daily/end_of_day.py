@@ -1,0 +1,60 @@
+"""End of day: close the day with books that agree, a final P&L, a proven backup and a report.
+
+When:     after the close of every trading day
+Changes:  keeps the reconciliation, freezes daily_pnl, takes a backup and restores it to prove it,
+          closes the trading day, writes the daily report
+If red:   the day stays open. Breaks are named: explain each, then run this again; what was done
+          is not done twice. The report and the backup are made even with breaks
+Covers:   DAY-04, DAT-11, DAT-12, BKP-09, BKP-18, BKP-19, REP-01, REP-02, GAP-14
+"""
+
+from datetime import date
+
+from prefect import flow
+
+from flows.desk import open_run
+from tasks.backups import ensure_backup_taken, ensure_backup_verified
+from tasks.broker import check_no_open_orders
+from tasks.clock import check_session_over
+from tasks.kernel import collect
+from tasks.people import notify_checklist, notify_day
+from tasks.pnl import ensure_pnl_frozen
+from tasks.reconciliation import check_books_agree, ensure_reconciliation_kept
+from tasks.reports import ensure_report_written
+from tasks.trading_day import backup_of, ensure_day_closed
+
+
+@flow(name="end-of-day")
+def end_of_day(
+    trading_date: date | None = None, dry_run: bool = False, requested_by: str = "on-call"
+) -> str:
+    """Compare, freeze, back up, close, report.
+
+    Args:
+        trading_date: The day you mean to close; empty: the exchange's, whichever it is.
+        dry_run: Compare and report what would be done, but change nothing.
+        requested_by: Your name or role.
+    """
+    with open_run("end-of-day", dry_run=dry_run, requested_by=requested_by) as desk:
+        database, broker, vault, day = desk.database, desk.broker, desk.vault, desk.day
+
+        # Look.
+        over = check_session_over.submit(broker, day, trading_date)
+        quiet = check_no_open_orders.submit(broker)
+        collect({"session over": over, "no open orders": quiet}).require_ready("wait for the close")
+        books = collect({"books agree": check_books_agree.submit(database, broker, day)})
+
+        # Act.
+        backup_id = backup_of(day, books)
+        ensure_reconciliation_kept(database, day, books)
+        if books.is_ready:
+            ensure_pnl_frozen(database, broker, day)
+        ensure_backup_taken(vault, backup_id)
+        ensure_backup_verified(vault, backup_id)
+        if books.is_ready:
+            ensure_day_closed(database, day, backup_id)
+        ensure_report_written(desk.settings, database, day, backup_id)
+
+        notify_day(desk.settings, day, backup_id)
+        notify_checklist(books).require_ready("explain every break, then run end-of-day again")
+        return f"{day} is closed"

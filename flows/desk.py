@@ -1,0 +1,269 @@
+"""The desk a runbook works at: settings, clients, the run and its record, opened in one place.
+
+No flow makes a client of its own. Opening works with the database, the exchange or the core gone:
+then looking finds out, and only what needs them fails. Without a database nothing can be changed,
+save by protective runbooks (break-glass), which write to a local journal that the next run with a
+database merges.
+"""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from prefect.context import FlowRunContext
+
+from infra.embedded.supervisor import Supervisor
+from tasks.backups import Vault
+from tasks.control import Core, HttpCore
+from tasks.kernel import (
+    Approval,
+    BreakGlassLedger,
+    Ledger,
+    LocalJournal,
+    NoLedger,
+    PostgresLedger,
+    Run,
+    begin,
+)
+from tasks.kernel.evidence import Progress, say, show_table, warn
+from trading_core.broker.client import Broker
+from trading_core.broker.contract import TradingApi
+from trading_core.errors import CheckFailed, TradingError, Unreachable
+from trading_core.ledger.session import Session, current_session
+from trading_core.settings import Settings
+from trading_core.storage import state
+from trading_core.storage.connect import Database, connect
+
+UNDATED = "undated"
+
+# Any numbers, the same in every process: they keep our advisory locks apart from other people's.
+_WINDOW_LOCK = 7_310_002
+_MERGE_LOCK = 7_310_003
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """Everything outside this process that a runbook speaks to."""
+
+    core: Core
+    broker: TradingApi
+    database: Database
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a flow body hands to its tasks.
+
+    Attributes:
+        session: The trading day of the exchange's clock; None when it did not tell.
+    """
+
+    settings: Settings
+    run: Run
+    core: Core
+    broker: TradingApi
+    database: Database
+    session: Session | None
+
+    @property
+    def day(self) -> Session:
+        """The trading day this run is about.
+
+        Raises:
+            Unreachable: The exchange did not tell which it is.
+        """
+        if self.session is None:
+            raise Unreachable(
+                "trading day: expected the exchange to tell it, was no answer",
+                next_step="see whether it runs and a session is open: `tradeops status`",
+            )
+        return self.session
+
+    @property
+    def vault(self) -> Vault:
+        """Where backups lie."""
+        return Vault.of(self.settings, self.database)
+
+    @property
+    def processes(self) -> Supervisor:
+        """Who starts and stops the services."""
+        return Supervisor(self.settings.root)
+
+
+@contextmanager
+def open_run(
+    runbook: str,
+    subject: str | None = None,
+    *,
+    dry_run: bool,
+    requested_by: str,
+    approval: Approval | None = None,
+    break_glass: bool = False,
+) -> Iterator[Desk]:
+    """Open a run of `runbook`, and leave its evidence behind however it ends.
+
+    Args:
+        subject: What it is about; None: the trading day of the exchange's clock.
+        dry_run: Describe every change, make none.
+        requested_by: The role or person who started it.
+        break_glass: Whether it may change the world with the database gone, and beside another
+            run of itself. Protective runbooks only.
+
+    Raises:
+        ConfigurationError: A setting or a secret is missing.
+        CheckFailed: Another run of the same runbook on the same subject is under way.
+    """
+    settings = Settings.read()
+    run_id = _run_id()
+    with ExitStack() as opened:
+        clients = opened.enter_context(clients_of(settings))
+        session = _session(clients.broker) if subject is None else None
+        about = subject or (str(session) if session else UNDATED)
+        journal = LocalJournal(settings.root / "runbooks" / "break_glass.jsonl")
+        name = f"{runbook} by {requested_by} ({run_id[-8:]})"
+        record = opened.enter_context(_recording(settings, name, journal, break_glass))
+        if record.connection and not dry_run and not break_glass:
+            _hold_window(record.connection, runbook, about)
+        run = Run(
+            runbook=runbook,
+            subject=about,
+            run_id=run_id,
+            actor=requested_by,
+            ledger=record.ledger,
+            fence=record.fence,
+            dry_run=dry_run,
+            approval=approval,
+            progress=Progress.of_flow(runbook),
+        )
+        opened.enter_context(_told(run))
+        with begin(run):
+            yield Desk(settings, run, clients.core, clients.broker, clients.database, session)
+
+
+@contextmanager
+def clients_of(settings: Settings) -> Iterator[Clients]:
+    """Lend clients of the stack that `settings` describe."""
+    with ExitStack() as opened:
+        core = opened.enter_context(closing(HttpCore(settings)))
+        broker = opened.enter_context(closing(Broker.of(settings)))
+        database = Database(settings.secret("trading_dsn"), application="runbook")
+        yield Clients(core, broker, opened.enter_context(database))
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """Where a run writes. Without a connection its fence is 0: only a halt is taken without one."""
+
+    ledger: Ledger
+    connection: psycopg.Connection[Any] | None = None
+    fence: int = 0
+
+
+@contextmanager
+def _recording(
+    settings: Settings, name: str, journal: LocalJournal, break_glass: bool
+) -> Iterator[_Record]:
+    with ExitStack() as opened:
+        try:
+            dsn = settings.secret("trading_dsn")
+            connection = opened.enter_context(closing(connect(dsn, application=name[:63])))
+            record = _record_in(connection, journal, break_glass)
+        except (Unreachable, psycopg.OperationalError) as error:
+            warn(f"no effect ledger: {error}")
+            record = _Record(
+                BreakGlassLedger(None, journal) if break_glass else NoLedger(str(error))
+            )
+        yield record
+
+
+def _record_in(
+    connection: psycopg.Connection[Any], journal: LocalJournal, break_glass: bool
+) -> _Record:
+    connection.autocommit = True  # a session's lock and its ledger must not share a transaction
+    ledger = PostgresLedger(connection)
+    fence = state.next_fence(connection)
+    if break_glass:
+        return _Record(BreakGlassLedger(ledger, journal), connection, fence)
+    connection.execute("SELECT pg_advisory_lock(%s)", [_MERGE_LOCK])
+    merged = journal.merge_into(ledger)
+    connection.execute("SELECT pg_advisory_unlock(%s)", [_MERGE_LOCK])
+    if merged:
+        say(f"merged {merged} lines of the break-glass journal into the effect ledger")
+    return _Record(ledger, connection, fence)
+
+
+def _hold_window(connection: psycopg.Connection[Any], runbook: str, subject: str) -> None:
+    """Hold (runbook, subject) for as long as the connection lives: a killed run lets go of it."""
+    key = [_WINDOW_LOCK, f"{runbook}/{subject}"]
+    row = connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", key).fetchone()
+    if row == (True,):
+        return
+    holder = connection.execute(
+        "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid)"
+        " WHERE locktype = 'advisory' AND granted AND classid = %s::int::oid"
+        " AND objid = hashtext(%s)::oid AND objsubid = 2",
+        key,
+    ).fetchone()
+    raise CheckFailed(
+        f"{runbook} on {subject}: expected nobody else at it, is being run: "
+        f"{holder[0] if holder else 'by a run that has just ended'}",
+        next_step="wait for that run to end, then look at what it did before running this again",
+    )
+
+
+@contextmanager
+def _told(run: Run) -> Iterator[None]:
+    """Say what begins, and leave the evidence of what was done or would be."""
+    doing = "rehearsing" if run.dry_run else "running"
+    say(f"{doing} {run.runbook} on {run.subject} for {run.actor}")
+    try:
+        yield
+    except TradingError as error:
+        warn(f"{type(error).__name__}: {error}")
+        warn(f"next: {error.next_step}")
+        raise
+    finally:
+        if run.dry_run:
+            _show_plan(run)
+        else:
+            _show_ledger(run)
+
+
+def _show_plan(run: Run) -> None:
+    for step in run.plan:
+        say(f"would {step}")
+    if not run.plan:
+        say("nothing would be changed")
+    rows = [{"step": number, "would": step} for number, step in enumerate(run.plan, start=1)]
+    show_table(f"{run.runbook}-plan", rows, f"What {run.runbook} would change on {run.subject}")
+
+
+def _show_ledger(run: Run) -> None:
+    try:
+        lines = run.ledger.of_run(run.run_id)
+    except Unreachable as error:
+        warn(f"the effect ledger cannot be shown: {error}")
+        return
+    rows = [
+        {"at": f"{line.at:%F %T.%f}", "kind": line.kind, "key": line.key, "what": line.sentence}
+        for line in lines
+    ]
+    show_table(f"{run.runbook}-ledger", rows, f"What {run.runbook} changed on {run.subject}")
+
+
+def _session(broker: TradingApi) -> Session | None:
+    try:
+        return current_session(broker)
+    except TradingError as error:
+        warn(f"trading day unknown: {error}")
+        return None
+
+
+def _run_id() -> str:
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return str(uuid.uuid4())
+    return str(context.flow_run.id)

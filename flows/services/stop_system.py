@@ -1,0 +1,58 @@
+"""Stop the system: trading first, then every service of the core, nothing cut off in mid-order.
+
+When:     before maintenance; with open positions only when somebody approved carrying them
+Changes:  pauses the session, halts trading, cancels open orders, stops the services of the core.
+          Never the infrastructure, never positions
+If red:   an order is still in flight: look at it at the broker before anything else. Otherwise
+          read the log of the service it names and run this again
+Covers:   SVC-05, SVC-06, GAP-19
+"""
+
+from typing import Literal
+
+from prefect import flow
+
+from flows.desk import open_run
+from tasks.broker import check_orders_settled, ensure_orders_cancelled
+from tasks.core import ensure_session_paused, ensure_trading_halted
+from tasks.kernel import Approval, collect
+from tasks.people import notify_left_at_broker
+from tasks.services import ensure_service_stopped
+from trading_core.services import Group, in_group
+
+
+@flow(name="stop-system")
+def stop_system(
+    reason: str,
+    approved_by: str,
+    positions: Literal["carry"] = "carry",
+    dry_run: bool = False,
+    requested_by: str = "on-call",
+) -> str:
+    """Pause, halt, wait for what is in flight, then stop one service after the other.
+
+    Args:
+        reason: Why the system stops, as one sentence.
+        approved_by: Who else agrees, open positions included; not the one who runs this.
+        positions: What becomes of open positions: they are carried.
+        dry_run: Say what would be stopped, and stop nothing.
+        requested_by: Your name or role.
+    """
+    approval = Approval(approved_by, f"{reason} ({positions} positions)")
+    with open_run(
+        "stop-system", "core", dry_run=dry_run, requested_by=requested_by, approval=approval
+    ) as desk:
+        # Act.
+        ensure_session_paused(desk.core, reason)
+        ensure_trading_halted(desk.settings, desk.core, reason)
+        ensure_orders_cancelled(desk.broker)
+
+        # Look.
+        settled = collect({"orders settled": check_orders_settled.submit(desk.broker)})
+        settled.require_ready("look at the orders in flight at the broker; nothing was stopped")
+        notify_left_at_broker(desk.broker)
+
+        # Act.
+        for row in reversed(in_group(Group.CORE)):
+            ensure_service_stopped(desk.processes, row.name)
+        return "the core is stopped; start it with start-system"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from tasks.daily_report.facts import DailyFacts, DayOrder
+from tasks.daily_report.facts import DailyFacts, DayOrder, RiskEvent
 from tasks.daily_report.wording import plural
 from trading_core.domain.money import to_cents
 from trading_core.domain.orders import OrderStatus
@@ -150,6 +150,11 @@ def refusals(facts: DailyFacts) -> tuple[Refusal, ...]:
         by_code[order.reason.partition(":")[0].strip() or "no reason given"].append(order.reason)
     found = (Refusal(code, len(reasons), reasons[0]) for code, reasons in by_code.items())
     return tuple(sorted(found, key=lambda refusal: (-refusal.count, refusal.code)))
+
+
+def own_risk_events(facts: DailyFacts) -> tuple[RiskEvent, ...]:
+    """Return the risk events that are not one refused order each, which would drown the others."""
+    return tuple(event for event in facts.risk_events if event.event_type != "order_refused")
 
 
 def filled_count(facts: DailyFacts) -> int:

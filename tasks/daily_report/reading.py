@@ -85,8 +85,14 @@ class _Reader:
     def _orders(self) -> tuple[DayOrder, ...]:
         rows = self._rows(
             "SELECT client_order_id, strategy, symbol, side, type, quantity, limit_price_usd,"
-            " status, reason, filled_quantity, signal_at, risk_check_ns, acknowledge_us"
-            " FROM orders WHERE account = %(account)s AND trading_date = %(trading_date)s"
+            " status, coalesce(refusal.message, reason) AS reason, filled_quantity, signal_at,"
+            " risk_check_ns, acknowledge_us FROM orders"
+            # The order keeps the code alone; what it was decided from is in the risk event.
+            " LEFT JOIN LATERAL (SELECT message FROM risk_events"
+            "   WHERE risk_events.account = orders.account AND occurred_at = signal_at"
+            "   AND event_type = 'order_refused'"
+            "   AND facts->>'client_order_id' = client_order_id LIMIT 1) refusal ON true"
+            " WHERE account = %(account)s AND trading_date = %(trading_date)s"
             " ORDER BY signal_at, client_order_id"
         )
         return tuple(

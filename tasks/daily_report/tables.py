@@ -256,7 +256,7 @@ def latencies(facts: DailyFacts) -> Table:
 
 
 def risk_events(facts: DailyFacts) -> Table:
-    """Return the day's newest risk events, the newest first."""
+    """Return the newest risk events, newest first; refused orders have a table of their own."""
     columns = (
         Column("Time", Kind.MARKET_TIME),
         Column("Severity", Kind.SEVERITY),
@@ -265,7 +265,7 @@ def risk_events(facts: DailyFacts) -> Table:
     )
     rows = [
         (event.occurred_at, event.severity.value, event.event_type.replace("_", " "), event.message)
-        for event in facts.risk_events[:RISK_EVENTS_MAX]
+        for event in figures.own_risk_events(facts)[:RISK_EVENTS_MAX]
     ]
     return Table(columns, tuple(rows), "No risk event was recorded.")
 

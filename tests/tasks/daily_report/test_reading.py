@@ -94,7 +94,14 @@ def test_orders_and_fills_come_with_strategy_reason_and_latencies(books: Books) 
     request = OrderRequest("refused", "SPY", Side.BUY, 900)
     intent = orders.Intent(ACCOUNT, MONDAY, "rsi_momentum", request, _minute(MONDAY, 3))
     orders.record_intent(books.connection, intent)
-    orders.record_refusal(books.connection, "refused", "ORDER_QUANTITY: limit 500, was 900", 650)
+    orders.record_refusal(books.connection, "refused", "ORDER_QUANTITY", 650)
+    sentence = "ORDER_QUANTITY: expected at most 500 shares, was 900"
+    for order, message in (("another", "of another order"), ("refused", sentence)):
+        facts_of_it = {"client_order_id": order}
+        event = risk.RiskEvent(
+            ACCOUNT, "order_refused", "warning", message, facts_of_it, intent.signal_at
+        )
+        risk.append(books.connection, event)
 
     facts = read_facts(books.connection, ACCOUNT, MONDAY)
 
@@ -107,7 +114,7 @@ def test_orders_and_fills_come_with_strategy_reason_and_latencies(books: Books) 
         (OrderStatus.FILLED, 902, 700),
         (OrderStatus.REJECTED, None, 650),
     ]
-    assert facts.orders[2].reason == "ORDER_QUANTITY: limit 500, was 900"
+    assert facts.orders[2].reason == sentence
 
 
 def test_another_account_and_another_day_do_not_leak_in(books: Books) -> None:

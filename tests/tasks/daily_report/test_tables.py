@@ -74,11 +74,15 @@ def test_the_shares_end_with_what_was_carried_only_when_there_is_something() -> 
 
 
 def test_only_the_newest_risk_events_are_listed() -> None:
-    events = tuple(RiskEvent("halt", Severity.INFO, f"number {n}", OPEN) for n in range(30))
+    events = tuple(
+        RiskEvent(kind, Severity.INFO, f"{kind} {n}", OPEN)
+        for n in range(30)
+        for kind in ("halt", "order_refused")
+    )
 
     rows = tables.risk_events(replace(quiet_day(), risk_events=events)).artifact()
 
-    assert [row["What happened"] for row in rows] == [f"number {n}" for n in range(20)]
+    assert [row["What happened"] for row in rows] == [f"halt {n}" for n in range(20)]
 
 
 def test_what_was_compared_reads_as_one_number_when_both_sides_agree() -> None:

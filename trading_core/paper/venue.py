@@ -49,8 +49,12 @@ class Venue:
         self._lock = _locked(directory)
         self._journal: Journal | None = None
         self.exchange: Exchange | None = None
-        if self._path.exists():
-            self._resume()
+        try:
+            if self._path.exists():
+                self._resume()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def failure(self) -> str:
@@ -164,7 +168,7 @@ class Venue:
         return self._path.with_name(name)
 
     def _resume(self) -> None:
-        journal, records = resume_journal(self._path)
+        self._journal, records = resume_journal(self._path)
         if not records or records[0].get("command") != "open":
             raise InvariantViolated(
                 f"journal {self._path}: expected it to begin with a session, was empty",
@@ -190,7 +194,7 @@ class Venue:
             _COMMANDS[record["command"]](exchange, record)
         # Whoever listened then has heard it, or asks over REST now.
         exchange.take_updates()
-        self._journal, self.exchange = journal, exchange
+        self.exchange = exchange
         log.info("session resumed", account=exchange.account.number, records=len(records))
 
 

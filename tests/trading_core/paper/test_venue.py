@@ -1,0 +1,202 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.trading_core.paper.exchange_parts import DAY, SPEC, limit, market
+from tests.trading_core.paper.test_bar_files import DAY as BARS_DAY
+from tests.trading_core.paper.test_bar_files import Files
+from trading_core.domain.orders import OrderStatus, Side, TimeInForce
+from trading_core.errors import (
+    CheckFailed,
+    ConfigurationError,
+    InvariantViolated,
+    TradingError,
+)
+from trading_core.paper.exchange import Exchange
+from trading_core.paper.journal import resume_journal
+from trading_core.paper.orders import PaperOrder, Refusal
+from trading_core.paper.sessions import SessionSpec
+from trading_core.paper.venue import Venue
+
+NEXT_DAY = DAY + timedelta(days=1)
+
+
+@pytest.fixture
+def venue(tmp_path: Path) -> Iterator[Venue]:
+    venue = Venue(tmp_path)
+    yield venue
+    venue.close()
+
+
+def play(venue: Venue, to_minute: int) -> None:
+    """Advance to so many minutes after the open."""
+    opens_at = venue.current().tape.hours.opens_at
+    assert venue.advance(opens_at + timedelta(minutes=to_minute)) is None
+
+
+def taken(answer: PaperOrder | Refusal) -> PaperOrder:
+    assert isinstance(answer, PaperOrder), answer
+    return answer
+
+
+def busy(venue: Venue) -> None:
+    """A morning with every kind of command in it."""
+    venue.open_session(SPEC)
+    taken(venue.submit(market("early", Side.BUY, 50)))
+    play(venue, 1)
+    taken(venue.submit(market("buy", Side.BUY, 100)))
+    resting = taken(venue.submit(limit("rests", Side.BUY, 10, "1.00")))
+    assert venue.cancel(resting.id) is None
+    taken(venue.submit(limit("rests too", Side.BUY, 10, "1.00")))
+    assert len(venue.cancel_all()) == 1
+    taken(venue.submit(limit("stays", Side.BUY, 10, "1.00", TimeInForce.GTC)))
+    play(venue, 5)
+
+
+def picture(exchange: Exchange) -> object:
+    return (exchange.now, exchange.session_id, exchange.quotes, exchange.account.record())
+
+
+def test_an_exchange_started_again_is_where_it_was(tmp_path: Path) -> None:
+    venue = Venue(tmp_path)
+    busy(venue)
+    before = picture(venue.current())
+    venue.close()
+    again = Venue(tmp_path)
+    assert picture(again.current()) == before
+    play(again, 6)
+    assert taken(again.submit(market("goes on", Side.BUY, 1))).sequence == 6
+    again.close()
+
+
+def test_without_a_session_there_is_nothing_to_trade_on(venue: Venue) -> None:
+    with pytest.raises(CheckFailed, match="expected an open session, was none"):
+        venue.submit(market("a", Side.BUY, 1))
+
+
+def test_the_very_same_session_still_untouched_is_the_same_session(venue: Venue) -> None:
+    first = venue.open_session(SPEC)
+    assert venue.open_session(SPEC) is first
+    other = venue.open_session(replace(SPEC, seed=2))
+    assert other is not first
+    assert other.account.number == "PA0000002"
+
+
+def test_a_session_that_was_touched_is_not_opened_again_but_anew(venue: Venue) -> None:
+    venue.open_session(SPEC)
+    taken(venue.submit(market("a", Side.BUY, 1)))
+    assert venue.open_session(SPEC).account.number == "PA0000002"
+    assert venue.current().account.orders == []
+
+
+def test_a_later_day_continues_the_account(venue: Venue) -> None:
+    busy(venue)
+    venue.advance(venue.current().tape.hours.closes_at)
+    before = venue.current().account.record()
+    tomorrow = venue.open_session(replace(SPEC, date=NEXT_DAY))
+    assert tomorrow.account.number == "PA0000001"
+    assert tomorrow.account.cash_ticks == before["cash_ticks"]
+    assert tomorrow.account.quantity("ACME") == 150
+    assert [o.request.client_order_id for o in tomorrow.account.open_orders()] == ["stays"]
+    assert tomorrow.execution_count == 0
+
+
+def test_an_earlier_day_begins_a_new_account_with_its_own_cash(venue: Venue) -> None:
+    venue.open_session(replace(SPEC, date=NEXT_DAY))
+    account = venue.open_session(replace(SPEC, cash_usd=Decimal(500))).account
+    assert (account.number, account.cash_ticks) == ("PA0000002", 5_000_000)
+
+
+def test_day_orders_of_a_session_left_early_expire_with_it(venue: Venue) -> None:
+    venue.open_session(SPEC)
+    taken(venue.submit(limit("day", Side.BUY, 1, "1.00")))
+    tomorrow = venue.open_session(replace(SPEC, date=NEXT_DAY))
+    [order] = tomorrow.account.orders
+    assert order.status is OrderStatus.EXPIRED
+
+
+def test_a_session_that_cannot_be_loaded_leaves_the_old_one_as_it_was(venue: Venue) -> None:
+    busy(venue)
+    before = picture(venue.current())
+    with pytest.raises(ConfigurationError, match="weekend or a holiday"):
+        venue.open_session(replace(SPEC, date=date(2024, 3, 10)))
+    assert picture(venue.current()) == before
+
+
+def test_the_journal_of_a_finished_session_is_kept(tmp_path: Path, venue: Venue) -> None:
+    venue.open_session(SPEC)
+    venue.open_session(replace(SPEC, date=NEXT_DAY))
+    assert (tmp_path / f"journal-PA0000001-{DAY}.jsonl").is_file()
+
+
+def test_refused_commands_change_nothing_and_are_not_written(tmp_path: Path, venue: Venue) -> None:
+    busy(venue)
+    filled = venue.current().account.orders[0]
+    closes_at, now = venue.current().tape.hours.closes_at, venue.current().now
+    before = (picture(venue.current()), (tmp_path / "journal.jsonl").read_bytes())
+    assert isinstance(venue.submit(market("buy", Side.BUY, 1)), Refusal)
+    assert venue.cancel("nobody") is not None
+    assert venue.cancel(filled.id) is not None
+    assert venue.advance(now) is None
+    assert venue.advance(now + timedelta(seconds=30)) is not None
+    assert venue.advance(closes_at + timedelta(minutes=1)) is not None
+    assert before == (picture(venue.current()), (tmp_path / "journal.jsonl").read_bytes())
+
+
+def test_two_exchanges_cannot_share_a_directory(tmp_path: Path, venue: Venue) -> None:
+    with pytest.raises(ConfigurationError, match="another paper exchange uses it"):
+        Venue(tmp_path)
+
+
+def start_again(directory: Path) -> TradingError:
+    with pytest.raises(TradingError) as caught:
+        Venue(directory)
+    return caught.value
+
+
+def test_a_journal_that_leads_elsewhere_than_it_did_is_refused(tmp_path: Path) -> None:
+    venue = Venue(tmp_path)
+    busy(venue)
+    venue.close()
+    journal, records = resume_journal(tmp_path / "journal.jsonl")
+    # As another release would have written it, in which orders filled differently.
+    now, orders, executions, cash_ticks = records[-1]["at"]
+    journal.append({"command": "cancel_all", "at": [now, orders, executions, cash_ticks + 1]})
+    journal.close()
+    error = start_again(tmp_path)
+    assert isinstance(error, InvariantViolated)
+    assert f"before record {len(records) + 1}" in str(error)
+
+
+def test_bar_files_that_changed_since_the_session_was_opened_are_refused(tmp_path: Path) -> None:
+    files = Files(tmp_path / "bars")
+    files.write()
+    venue = Venue(tmp_path)
+    venue.open_session(SessionSpec("bars", str(files.directory), BARS_DAY, None, 0))
+    venue.close()
+    files.trades[0][-1] = 999
+    files.write()
+    error = start_again(tmp_path)
+    assert isinstance(error, ConfigurationError)
+    assert "was changed" in str(error)
+
+
+def test_a_command_that_cannot_be_carried_out_stops_the_exchange(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venue.open_session(SPEC)
+
+    def fails(exchange: Exchange, request: object) -> PaperOrder:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Exchange, "submit", fails)
+        with pytest.raises(InvariantViolated, match="ZeroDivisionError"):
+            venue.submit(market("a", Side.BUY, 1))
+    assert "could not be carried out" in venue.failure
+    with pytest.raises(TradingError):
+        venue.submit(market("b", Side.BUY, 1))

@@ -42,8 +42,12 @@ class Stack:
 
     def tradeops(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `tradeops` as an operator would; the caller looks at exit code and output."""
+        return self.python("from deployments.cli.main import main; main()", *arguments)
+
+    def python(self, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run Python code in a process of its own that works on this stack."""
         return subprocess.run(
-            [sys.executable, "-c", "from deployments.cli.main import main; main()", *arguments],
+            [sys.executable, "-c", code, *arguments],
             check=False,
             cwd=PROJECT,
             env=self.environment,

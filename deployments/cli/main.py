@@ -48,13 +48,18 @@ def build() -> typer.Typer:
     return app
 
 
+def tell(error: TradingError) -> int:
+    """Write an error and its next step to the terminal; return the exit code it stands for."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"[bold red]{type(error).__name__}[/]: ", end="")
+    console.print(str(error), markup=False)
+    console.print(f"next: {error.next_step}", markup=False)
+    return _EXIT_CODES.get(type(error), 1)
+
+
 def main() -> None:
     """Run the command line; an error of ours becomes its fact, its next step and an exit code."""
     try:
         build()()
     except TradingError as error:
-        console = Console(stderr=True, highlight=False, soft_wrap=True)
-        console.print(f"[bold red]{type(error).__name__}[/]: ", end="")
-        console.print(str(error), markup=False)
-        console.print(f"next: {error.next_step}", markup=False)
-        sys.exit(_EXIT_CODES.get(type(error), 1))
+        sys.exit(tell(error))

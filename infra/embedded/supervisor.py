@@ -248,7 +248,8 @@ class Supervisor:
             "stopwaitsecs": program.stop_within_seconds,
             "killasgroup": "true",
             "redirect_stderr": "true",
-            "stdout_logfile": self.logs / f"{program.name}.log",
+            # Of all paths supervisord expands this one twice.
+            "stdout_logfile": _escaped(self.logs / f"{program.name}.log"),
             "stdout_logfile_maxbytes": _LOG_BYTES_MAX,
             "stdout_logfile_backups": _LOG_FILES_KEPT,
         }

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from infra.embedded import desk
 from infra.embedded import redis as embedded_redis
 from tests.fix_postgres import TradingDatabase, free_port
+from trading_core.broker.replay import Replay
 from trading_core.clock import poll, seconds
 from trading_core.peers import Peer
 from trading_core.services import service
@@ -99,6 +101,12 @@ class Core:
         with self.peer("gateway") as gateway:
             word = {"reason": "the test wants to trade", "actor": "tests", "resume": True}
             gateway.post("/api/v1/trading/enable", word)
+
+    def exchange_clock_to(self, moment: str, *, plus: timedelta) -> None:
+        """Move market time by hand: nobody is told."""
+        replay = Replay.of(self.settings)
+        replay.advance(datetime.fromisoformat(moment) + plus)
+        replay.close()
 
     def session(self) -> dict[str, Any]:
         """Return how far the session has come."""

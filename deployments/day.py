@@ -18,6 +18,7 @@ from deployments.orchestrator import Orchestrator
 from deployments.session import DayRequest, Gateway, Next, Session, what_next
 from deployments.terminal import Terminal, show_end, show_results
 from deployments.trading import trade
+from infra.embedded import programs
 from trading_core.clock import poll, seconds
 from trading_core.errors import ConfigurationError, NotVerified
 from trading_core.settings import Settings
@@ -51,7 +52,11 @@ def make_request(
     request = DayRequest(day or DEFAULT_DATE, place, symbols, seed)
     load_tape(
         SessionSpec(
-            request.source, None if place is None else str(place), request.date, symbols, seed
+            request.source,
+            None if place is None else str(place),
+            request.trading_date,
+            symbols,
+            seed,
         )
     )
     return request
@@ -74,7 +79,7 @@ class Job:
         if step is Next.OPEN:
             session, step = self._open(request), Next.CHECK
         else:
-            self.console.print(f"{session.date} is under way: {step}")
+            self.console.print(f"{session.trading_date} is under way: {step}")
         if step is Next.CHECK:
             if not self._run_flow(CHECKLIST, session):
                 return _NOT_DONE
@@ -82,7 +87,7 @@ class Job:
         if step is Next.TRADE and not self._trade():
             return _NOT_DONE
         closed = self._run_flow(END_OF_DAY, session)
-        result = read_result(self.settings, session.account, request.date)
+        result = read_result(self.settings, session.account, request.trading_date)
         self.console.print()
         self.console.print(as_table(result))
         self._print_addresses(result)
@@ -94,7 +99,7 @@ class Job:
 
         def known() -> bool:
             found[:] = [self.gateway.session()]
-            return found[0].state == "none" or found[0].date is not None
+            return found[0].state == "none" or found[0].trading_date is not None
 
         if not poll(known, within=_KNOWN_WITHIN):
             raise NotVerified(
@@ -104,10 +109,10 @@ class Job:
         return found[0]
 
     def _is_closed(self, session: Session) -> bool:
-        if session.date is None:
+        if session.trading_date is None:
             return False
         with self.database.transaction() as connection:
-            day = days.find(connection, session.account, session.date)
+            day = days.find(connection, session.account, session.trading_date)
         return day is not None and day.closed_at is not None
 
     def _open(self, request: DayRequest) -> Session:
@@ -116,18 +121,19 @@ class Job:
         if request.source == "synthetic":
             market = f"synthetic market, seed {session.seed}"
         names = ", ".join(session.symbols)
-        self.console.print(f"{session.date}, account {session.account}: {names}; {market}")
+        self.console.print(f"{session.trading_date}, account {session.account}: {names}; {market}")
         return session
 
     def _run_flow(self, name: str, session: Session) -> bool:
         """Run a runbook through its deployment and the worker; return whether it completed."""
-        values = {"trading_date": f"{session.date}", "requested_by": "tradeops day"}
+        values = {"trading_date": f"{session.trading_date}", "requested_by": "tradeops day"}
         started = runner.start(self.orchestrator, name, values, window=session.session_id)
         self.console.print(f"\n[bold]{name}[/]")
         with Terminal(self.console) as terminal:
             ended = runner.follow(self.orchestrator, started, terminal, within=_FLOW_WITHIN)
         if name == CHECKLIST or not ended.is_completed:
-            show_results(self.console, self.orchestrator.artifacts(ended.id))
+            published = self.orchestrator.artifacts(ended.id)
+            show_results(self.console, published, with_record=False)
         show_end(self.console, ended, terminal.next_step)
         return ended.is_completed
 
@@ -142,12 +148,13 @@ class Job:
 
     def _print_addresses(self, result: DayResult) -> None:
         url = self.settings.url
-        report = "none" if result.report is None else result.report.as_uri()
-        for label, address in (
-            ("Prefect", url("prefect_server")),
-            ("report", report),
-            ("metrics", f"{url('gateway')}/metrics"),
-        ):
+        has_prometheus = any(row.name == "prometheus" for row in programs.rows(self.settings))
+        addresses = {
+            "Prefect": url("prefect_server"),
+            "report": "none" if result.report is None else result.report.as_uri(),
+            "metrics": url("prometheus") if has_prometheus else f"{url('gateway')}/metrics",
+        }
+        for label, address in addresses.items():
             self.console.print(f"  {label:<8} {address}", soft_wrap=True)
 
 

@@ -28,7 +28,7 @@ class DayRequest:
         seed: Of the synthetic market; without meaning for bars.
     """
 
-    date: date
+    trading_date: date
     directory: Path | None = None
     symbols: tuple[str, ...] | None = None
     seed: int = 1
@@ -43,7 +43,7 @@ class DayRequest:
         return {
             "source": self.source,
             "directory": None if self.directory is None else str(self.directory),
-            "date": self.date.isoformat(),
+            "date": self.trading_date.isoformat(),
             "symbols": None if self.symbols is None else list(self.symbols),
             "seed": self.seed,
         }
@@ -64,7 +64,7 @@ class Session:
     session_id: str = ""
     account: str = ""
     source: str = ""
-    date: date | None = None
+    trading_date: date | None = None
     symbols: tuple[str, ...] = ()
     seed: int = 0
     now: datetime | None = None
@@ -80,7 +80,7 @@ class Session:
             session_id=body["session_id"] or "",
             account=body["account_number"] or "",
             source=body["source"] or "",
-            date=None if body["date"] is None else date.fromisoformat(body["date"]),
+            trading_date=None if body["date"] is None else date.fromisoformat(body["date"]),
             symbols=tuple(body["symbols"] or ()),
             seed=body["seed"] or 0,
             now=None if body["now"] is None else datetime.fromisoformat(body["now"]),
@@ -92,7 +92,7 @@ class Session:
         """Whether this is the day that is asked for. Where its bars lie is not told, nor asked."""
         return (
             self.source == request.source
-            and self.date == request.date
+            and self.trading_date == request.trading_date
             and (request.symbols is None or set(self.symbols) == set(request.symbols))
             and (request.source == "bars" or self.seed == request.seed)
         )
@@ -122,7 +122,7 @@ def what_next(session: Session, request: DayRequest, *, closed: bool) -> Next:
         return Next.OPEN
     if not session.is_of(request):
         raise CheckFailed(
-            f"day {request.date}: expected no other day under way, was {_in_words(session)}",
+            f"day {request.trading_date}: expected no other under way, was {_in_words(session)}",
             next_step=f"finish that one first: `{_command(session)}`",
         )
     if session.state == "finished":
@@ -166,10 +166,10 @@ class Gateway:
 
 def _in_words(session: Session) -> str:
     state = "traded but not closed" if session.state == "finished" else session.state
-    return f"{session.date} ({session.source}, account {session.account}), {state}"
+    return f"{session.trading_date} ({session.source}, account {session.account}), {state}"
 
 
 def _command(session: Session) -> str:
     if session.source == "bars":
-        return f"tradeops day --data DIRECTORY --date {session.date}"
-    return f"tradeops day --date {session.date} --seed {session.seed}"
+        return f"tradeops day --data DIRECTORY --date {session.trading_date}"
+    return f"tradeops day --date {session.trading_date} --seed {session.seed}"

@@ -1,6 +1,7 @@
 """A run of a runbook, shown to the person who started it: its lines, its progress, its tables."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -16,6 +17,10 @@ from rich.table import Table
 from deployments.orchestrator import Artifact, FlowRun, LogLine
 
 _TRACEBACK = "Traceback (most recent call last)"
+_TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
+_LOG_WIDTH = 120
+# How the tables of a run's own record are called; the rest is its result.
+_RECORD = "-ledger"
 _ERROR = 40
 _WARNING = 30
 # Whose lines are the runbook's own, and what Prefect says in between them.
@@ -38,6 +43,12 @@ _COLOURS = {
     "UNKNOWN": "magenta",
     "NOT READY": "red",
 }
+
+
+def open_console() -> Console:
+    """Return the console to print on: as wide as the terminal; in a log, wide enough."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_LOG_WIDTH)
 
 
 class Terminal(AbstractContextManager["Terminal"]):
@@ -106,14 +117,26 @@ class Terminal(AbstractContextManager["Terminal"]):
         self._progress.console.print(f"  [yellow]{escape(words)}[/]")
 
 
-def show_results(console: Console, artifacts: Iterable[Artifact]) -> None:
-    """Print what a run published, the newest of each key."""
+def show_results(
+    console: Console, artifacts: Iterable[Artifact], *, with_record: bool = True
+) -> None:
+    """Print what a run published, the newest of each key.
+
+    Args:
+        console: Where to.
+        artifacts: All of one run, oldest first.
+        with_record: Its record of changes too, not only its result.
+    """
     newest = {artifact.key or artifact.id: artifact for artifact in artifacts}
-    for artifact in newest.values():
+    for key, artifact in newest.items():
+        if key.endswith(_RECORD) and not with_record:
+            continue
         if artifact.type == "table":
             console.print(as_table(artifact))
         elif artifact.type == "markdown":
-            console.print(Padding(Markdown(str(artifact.data)), (0, 2)))
+            # A title of the first rank would be centred, far from all else.
+            text = _TITLE.sub(r"**\1**", str(artifact.data))
+            console.print(Padding(Markdown(text), (0, 2)))
 
 
 def show_end(console: Console, run: FlowRun, next_step: str) -> None:

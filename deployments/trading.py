@@ -107,16 +107,16 @@ class _Screen:
             self.bar.console.print(f"  {words}", style="yellow", markup=False)
 
     def _figures(self, session: Session) -> _Figures | str:
-        if session.date is None:
+        if session.trading_date is None:
             return ""
         try:
             with self._database.transaction() as connection:
-                profit = pnl.of_day(connection, session.account, session.date)
+                profit = pnl.of_day(connection, session.account, session.trading_date)
                 row = connection.execute(
                     "SELECT count(*) FROM orders WHERE account = %s AND trading_date = %s",
-                    (session.account, session.date),
+                    (session.account, session.trading_date),
                 ).fetchone()
-                count = fills.count_of_day(connection, session.account, session.date)
+                count = fills.count_of_day(connection, session.account, session.trading_date)
         except Unreachable:
             return "the database does not answer"
         pnl_usd = "none yet" if profit is None else f"{profit.total_pnl_usd:+,.2f}"

@@ -3,11 +3,11 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from deployments.catalogue import Covered, catalogue, coverage
 from deployments.runbooks import discover
+from deployments.terminal import open_console
 
 
 def register(app: typer.Typer) -> None:
@@ -20,7 +20,7 @@ def show(
 ) -> None:
     """Print every id of the catalogue, covered or not, and how many by family."""
     lines = coverage(discover())
-    console = Console(highlight=False)
+    console = open_console()
     console.print(_ids([line for line in lines if not (missing and line.runbooks)]))
     console.print(_totals(lines))
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from trading_core.settings import Settings
 
@@ -35,12 +34,13 @@ def day(
     """
     from deployments.cli.stack import up
     from deployments.day import make_request, run_day
+    from deployments.terminal import open_console
 
     settings = Settings.read()
     chosen = None if symbols is None else tuple(s.strip() for s in symbols.split(",") if s.strip())
     request = make_request(data, None if date is None else date.date(), chosen, seed)
     try:
-        code = run_day(settings, request, Console(highlight=False), up)
+        code = run_day(settings, request, open_console(), up)
     except KeyboardInterrupt:
         raise typer.Exit(_LEFT) from None
     raise typer.Exit(code)

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from deployments.runbooks import Runbook, discover, find
 from deployments.schedules import Schedule, schedule_of
+from deployments.terminal import Terminal, open_console, show_end, show_results
 from trading_core.settings import Settings
 
 _LEFT = 130  # what a shell calls Ctrl-C
@@ -39,7 +40,7 @@ def run(
     settings = Settings.read()
     runbook = find(name)
     words = [*(param or ()), *(["dry_run=true"] if dry_run else ())]
-    console = Console(highlight=False)
+    console = open_console()
     if local:
         from deployments.local import run_here
 
@@ -60,7 +61,7 @@ def runbooks(
     if as_json:
         typer.echo(json.dumps([_facts(*one) for one in found], indent=2))
     else:
-        Console(highlight=False).print(_table(found))
+        open_console().print(_table(found))
 
 
 def _run_deployed(
@@ -68,7 +69,6 @@ def _run_deployed(
 ) -> bool:
     from deployments import parameters, runner
     from deployments.orchestrator import Orchestrator
-    from deployments.terminal import Terminal, show_end, show_results
 
     with Orchestrator.of(settings) as orchestrator:
         schema = orchestrator.deployment(runbook.name).schema

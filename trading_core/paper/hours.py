@@ -56,10 +56,18 @@ def trading_days(start: date, end: date) -> list[Hours]:
             f"dates {start} to {end}: expected years {_YEARS[0]} to {_YEARS[1]} of the calendar",
             next_step="choose a day of the exchange's calendar",
         )
-    calendar = _calendar(start.year, end.year)
+    schedule = _calendar(start.year, end.year).schedule.loc[start.isoformat() : end.isoformat()]
     return [
-        _hours(calendar, label.date())
-        for label in calendar.sessions_in_range(start.isoformat(), end.isoformat())
+        Hours(
+            date=label.date(),
+            midnight=_wall_time(label.date(), time(0)),
+            starts_at=_wall_time(label.date(), _SESSION_STARTS),
+            opens_at=opens_at.to_pydatetime().astimezone(UTC),
+            closes_at=closes_at.to_pydatetime().astimezone(UTC),
+        )
+        for label, opens_at, closes_at in zip(
+            schedule.index, schedule["open"], schedule["close"], strict=True
+        )
     ]
 
 
@@ -71,20 +79,8 @@ def day_after(day: date) -> Hours:
 @lru_cache(maxsize=8)
 def _calendar(first_year: int, last_year: int) -> Any:
     # Explicit bounds: by default the library asks this machine what day it is.
-    # A year more at both ends: it refuses questions before its first session or after its last.
     return exchange_calendars.get_calendar(
-        _NAME, start=f"{first_year - 1}-01-01", end=f"{last_year + 1}-12-31"
-    )
-
-
-def _hours(calendar: Any, day: date) -> Hours:
-    label = day.isoformat()
-    return Hours(
-        date=day,
-        midnight=_wall_time(day, time(0)),
-        starts_at=_wall_time(day, _SESSION_STARTS),
-        opens_at=calendar.session_open(label).to_pydatetime().astimezone(UTC),
-        closes_at=calendar.session_close(label).to_pydatetime().astimezone(UTC),
+        _NAME, start=f"{first_year}-01-01", end=f"{last_year}-12-31"
     )
 
 

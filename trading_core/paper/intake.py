@@ -108,10 +108,11 @@ def _session(body: Body) -> SessionSpec:
         raise _UnreadableError(f"symbols: expected a list of symbols or null, was {symbols!r}")
     if not isinstance(seed, int) or isinstance(seed, bool):
         raise _UnreadableError(f"seed: expected a whole number, was {seed!r}")
+    text = _text(body, "date")
     try:
-        day = date.fromisoformat(_text(body, "date"))
+        day = date.fromisoformat(text)
     except ValueError:
-        raise _UnreadableError(f"date: expected YYYY-MM-DD, was {body['date']!r}") from None
+        raise _UnreadableError(f"date: expected YYYY-MM-DD, was {text!r}") from None
     directory = body.get("directory")
     return SessionSpec(
         source="bars" if source == "bars" else "synthetic",

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 
 from trading_core.metrics import Metrics
 from trading_core.paper import wire
-from trading_core.paper.hours import trading_days
+from trading_core.paper.hours import day_after, trading_days
 from trading_core.paper.intake import read_moment, read_order
 from trading_core.paper.orders import Execution, PaperOrder, derived_id, not_found, unprocessable
 from trading_core.paper.replies import RefusedError, accepted, body_of
@@ -51,7 +51,13 @@ def _add_facts(routes: APIRouter, venue: Venue) -> None:
         today = venue.current().now.date()
         first = accepted(read_moment(start or today, "start")).date()
         last = accepted(read_moment(end or first + _CALENDAR_SPAN, "end")).date()
-        return [wire.calendar_body(hours) for hours in trading_days(first, last)]
+        days = trading_days(first, last)
+        if not days:
+            return []
+        following = [*days[1:], day_after(days[-1].date)]
+        return [
+            wire.calendar_body(day, after.date) for day, after in zip(days, following, strict=True)
+        ]
 
 
 def _add_orders(routes: APIRouter, venue: Venue, updates: TradeUpdates, metrics: Metrics) -> None:

@@ -1,6 +1,6 @@
 """What the exchange says, in Alpaca's words: trading in decimal strings, market data in numbers."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -162,15 +162,15 @@ def clock_body(exchange: Exchange) -> Body:
     }
 
 
-def calendar_body(hours: Hours) -> Body:
-    """Return one day of the calendar."""
+def calendar_body(hours: Hours, settles_on: date) -> Body:
+    """Return one day of the calendar; what it trades settles on `settles_on`."""
     return {
         "date": hours.date.isoformat(),
         "open": f"{hours.opens_at.astimezone(EXCHANGE_ZONE):%H:%M}",
         "close": f"{hours.closes_at.astimezone(EXCHANGE_ZONE):%H:%M}",
         "session_open": "0400",
         "session_close": "2000",
-        "settlement_date": day_after(hours.date).date.isoformat(),
+        "settlement_date": settles_on.isoformat(),
     }
 
 

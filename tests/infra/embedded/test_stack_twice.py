@@ -11,7 +11,8 @@ from tests.fix_stack import Stack, running_stack
 from trading_core.clock import poll, seconds
 from trading_core.services import SERVICES
 
-pytestmark = pytest.mark.slow
+# A boot takes twenty seconds on a quiet machine, and a minute on a busy one.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def listening_ports() -> set[int]:

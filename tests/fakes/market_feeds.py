@@ -10,6 +10,7 @@ from trading_core.broker.replay import ReplaySession
 from trading_core.domain.market import Bar, Quote
 from trading_core.errors import Unreachable
 from trading_core.lockstep import MINUTE
+from trading_core.market_data.board import Scope
 
 SYMBOLS = ("AIG", "SPY")
 
@@ -91,6 +92,12 @@ class Shelf:
             raise Unreachable("database: expected an answer, was none", next_step="wait")
         for bar in bars:
             self.kept[source, bar.symbol, bar.started_at] = bar
+
+    def begin(self, scope: Scope, bars: Sequence[Bar]) -> None:
+        if self.down:
+            raise Unreachable("database: expected an answer, was none", next_step="wait")
+        self.kept.clear()
+        self.keep(scope.source, bars)
 
     @property
     def minutes(self) -> list[tuple[str, int]]:

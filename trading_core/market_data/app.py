@@ -1,7 +1,7 @@
 """The market data service over HTTP (8001)."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ from trading_core.broker.market_stream import MarketStream
 from trading_core.broker.replay import Replay
 from trading_core.clock import stopwatch_seconds
 from trading_core.domain.market import Bar, Quote
-from trading_core.errors import ConfigurationError, TradingError, Unreachable
+from trading_core.errors import ConfigurationError, TradingError
 from trading_core.health import Health
 from trading_core.lockstep import MINUTE, MinuteEnd
 from trading_core.market_data.archive import Archive
@@ -92,8 +92,8 @@ class MarketDataService:
 
     def board(self) -> Board | None:
         """Return the market data of the open session; looked up when none is known yet."""
-        if self.collector.board is None:
-            self.collector.look()
+        if self.collector.board is None and (session := self.collector.session()):
+            self.collector.turn_to(session)
         return self.collector.board
 
     def feed_health(self) -> Health:
@@ -104,19 +104,23 @@ class MarketDataService:
     def exchange_health(self) -> Health:
         """Return whether the exchange answers, the only source of market data there is."""
         try:
-            session = self.collector.look()
-        except Unreachable as error:
+            session = self.collector.session()
+        except TradingError as error:
             return Health(ok=False, detail=str(error))
         return Health(ok=True, detail=session.session_id if session else "no session is open")
 
     def data_status(self) -> DataStatus:
         """Return how fresh each symbol of the session is."""
-        now, reachable = None, True
+        session, reachable = None, True
         try:
-            session = self.collector.look()
-            now = session.now if session else None
+            session = self.collector.session()
         except TradingError:
             reachable = False
+        if session:
+            # Without a database the old board stands, and `session_id` tells whose it is.
+            with suppress(TradingError):
+                self.collector.turn_to(session)
+        now = session.now if session else None
         board = self.collector.board
         return DataStatus(
             connected=self.stream.connected,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from trading_core.domain.market import Bar
+from trading_core.market_data.board import Scope
 from trading_core.storage import bars as table
 from trading_core.storage.connect import Database
 
@@ -21,3 +22,13 @@ class Archive:
         """
         with self._database.transaction() as connection:
             table.store(connection, source, bars)
+
+    def begin(self, scope: Scope, bars: Sequence[Bar]) -> None:
+        """Make `bars` all that is kept of a session: another seed leaves nothing among them.
+
+        Raises:
+            Unreachable: The database does not answer, and keeps what it has.
+        """
+        with self._database.transaction() as connection:
+            table.forget(connection, scope.source, scope.symbols, scope.opens_at, scope.closes_at)
+            table.store(connection, scope.source, bars)

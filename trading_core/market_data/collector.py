@@ -54,6 +54,10 @@ class Keeper(Protocol):
         """Write bars down; writing them again changes nothing."""
         ...
 
+    def begin(self, scope: Scope, bars: list[Bar]) -> None:
+        """Make `bars` all that is kept of a session."""
+        ...
+
 
 class Screen(Protocol):
     """Where the newest market data is shown, if it can be."""
@@ -107,17 +111,22 @@ class Collector:
         if board is not None:
             board.add([news])
 
-    def look(self) -> ReplaySession | None:
-        """Look which session is open, and turn to it.
+    def session(self) -> ReplaySession | None:
+        """Ask the exchange which session is open.
 
         Raises:
-            Unreachable: The exchange or the database does not answer.
+            Unreachable: It does not answer.
         """
-        session = self._exchange.session()
-        if session is not None:
-            with self._lock:
-                self._turn_to(session)
-        return session
+        return self._exchange.session()
+
+    def turn_to(self, session: ReplaySession) -> None:
+        """Start afresh if this is another session than before.
+
+        Raises:
+            Unreachable: The exchange or the database does not answer; nothing has changed.
+        """
+        with self._lock:
+            self._turn_to(session)
 
     def collect(
         self, now: datetime, session_id: str | None = None, *, by_stream: bool
@@ -165,11 +174,11 @@ class Collector:
         self._board, self._collected_through = board, None
         try:
             self._catch_up(board, session.opens_at, session.now)
+            self._archive.begin(scope, board.bars())
         except BaseException:
             self._board = None
             raise
         if session.now > session.opens_at:
-            self._archive.keep(scope.source, board.bars())
             self._collected_through = session.now
         log.info("session", session_id=session.session_id, symbols=session.symbols)
 
@@ -196,7 +205,7 @@ class Collector:
             board.add(self._backup.bars(symbols, start, until - MINUTE))
 
     def _open_session(self) -> ReplaySession:
-        session = self._exchange.session()
+        session = self.session()
         if session is None:
             raise CheckFailed(
                 "session: expected one to be open at the exchange, was none",

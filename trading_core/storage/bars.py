@@ -39,6 +39,17 @@ def store(connection: Connection, source: str, bars: Sequence[Bar]) -> int:
     return connection.execute(_STORE, (source, *columns)).rowcount
 
 
+def forget(
+    connection: Connection, source: str, symbols: Sequence[str], start: datetime, end: datetime
+) -> int:
+    """Remove bars that started from `start` to before `end`; return how many were there."""
+    return connection.execute(
+        "DELETE FROM bars WHERE source = %s AND symbol = ANY(%s)"
+        " AND started_at >= %s AND started_at < %s",
+        (source, list(symbols), start, end),
+    ).rowcount
+
+
 def between(
     connection: Connection, source: str, symbol: str, start: datetime, end: datetime
 ) -> list[Bar]:

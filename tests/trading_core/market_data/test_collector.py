@@ -21,12 +21,17 @@ class Room:
     def new_collector(self) -> Collector:
         return Collector(self.exchange, self.exchange, self.shelf, self.screen)
 
-    def minute(self, minute: int, *, streamed: bool = True) -> None:
+    def look(self) -> None:
+        """Let the collector turn to whatever session is open."""
+        session = self.collector.session()
+        assert session is not None
+        self.collector.turn_to(session)
+
+    def minute(self, minute: int) -> None:
         """Let the exchange finish a minute, and its stream tell of it."""
         self.exchange.advance(minute)
-        if streamed:
-            for news in self.exchange.told(minute):
-                self.collector.hear(news)
+        for news in self.exchange.told(minute):
+            self.collector.hear(news)
 
 
 @pytest.fixture
@@ -35,7 +40,7 @@ def room() -> Room:
 
 
 def test_a_minute_the_stream_brought_is_collected_without_asking(room: Room) -> None:
-    room.collector.look()
+    room.look()
     asked = room.exchange.asked
     room.minute(0)
     collected = room.collector.collect(room.exchange.advance(0), "s1", by_stream=True)
@@ -45,14 +50,14 @@ def test_a_minute_the_stream_brought_is_collected_without_asking(room: Room) -> 
 
 
 def test_a_stream_that_is_a_moment_late_is_waited_for(room: Room) -> None:
-    room.collector.look()
+    room.look()
     now = room.exchange.advance(0)
     threading.Timer(0.02, lambda: room.minute(0)).start()
     assert room.collector.collect(now, "s1", by_stream=True).feed == "stream"
 
 
 def test_what_the_stream_lost_is_asked_for(room: Room) -> None:
-    room.collector.look()
+    room.look()
     now = room.exchange.advance(0)
     room.collector.hear(room.exchange.told(0)[-1])
     collected = room.collector.collect(now, "s1", by_stream=True)
@@ -61,7 +66,7 @@ def test_what_the_stream_lost_is_asked_for(room: Room) -> None:
 
 
 def test_without_a_stream_everything_is_asked_for(room: Room) -> None:
-    room.collector.look()
+    room.look()
     for minute in range(3):
         now = room.exchange.advance(minute)
         assert room.collector.collect(now, "s1", by_stream=False).feed == "rest"
@@ -73,7 +78,7 @@ def test_without_a_stream_everything_is_asked_for(room: Room) -> None:
 
 def test_a_symbol_that_did_not_trade_is_silent_not_missing(room: Room) -> None:
     room.exchange.silent.add(("AIG", 0))
-    room.collector.look()
+    room.look()
     room.minute(0)
     collected = room.collector.collect(room.exchange.advance(0), "s1", by_stream=True)
     assert (collected.bars, collected.feed, collected.silent) == (1, "rest", ["AIG"])
@@ -110,7 +115,7 @@ def test_a_restarted_collector_has_the_whole_session_again(room: Room) -> None:
         room.collector.collect(room.exchange.advance(minute), "s1", by_stream=False)
     room.shelf.kept.clear()
     room.collector = room.new_collector()
-    room.collector.look()
+    room.look()
     board = room.collector.board
     assert board is not None
     assert len(board.bars()) == 6
@@ -132,7 +137,7 @@ def test_another_session_starts_an_empty_board(room: Room) -> None:
     room.exchange.open_session = replace(
         session, session_id="s2", symbols=("SPY",), now=session.opens_at
     )
-    room.collector.look()
+    room.look()
     board = room.collector.board
     assert board is not None
     assert board.bars() == []
@@ -142,6 +147,6 @@ def test_another_session_starts_an_empty_board(room: Room) -> None:
 
 def test_before_any_session_there_is_nothing_to_collect(room: Room) -> None:
     room.exchange.open_session = None
-    assert room.collector.look() is None
+    assert room.collector.session() is None
     with pytest.raises(CheckFailed, match="expected one to be open"):
         room.collector.collect(OPENS_AT, "s1", by_stream=True)

@@ -200,3 +200,5 @@ GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO trading_app;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO trading_app;
 REVOKE UPDATE ON effect_ledger, trading_state, risk_events, config_versions FROM trading_app;
 REVOKE INSERT ON config_versions FROM trading_app;
+-- Bars can be had again from their source; a session replayed anew replaces what it shows anew.
+GRANT DELETE ON bars TO trading_app;

@@ -20,10 +20,12 @@ _PREFECT_WITHIN = seconds(120)
 
 def steps(settings: Settings, supervisor: Supervisor, rows: Sequence[Service]) -> list[Step]:
     """Return the steps that bring these services up under a supervisor that runs already."""
+    # What a step makes possible begins before the next work does: Prefect, the slowest to start,
+    # does not wait for the schema.
     work = [
-        _work("databases", ("postgres",), lambda: _prepare_databases(settings)),
-        _work("schema", ("databases",), lambda: _prepare_schema(settings)),
         _work("work_pool", ("prefect_server",), lambda: prefect.ensure_pool(settings)),
+        _work("schema", ("databases",), lambda: _prepare_schema(settings)),
+        _work("databases", ("postgres",), lambda: _prepare_databases(settings)),
     ]
     return [*(_service_step(row, settings, supervisor) for row in rows), *work]
 

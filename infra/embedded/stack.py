@@ -139,7 +139,8 @@ def _write_superuser_dsn(settings: Settings) -> None:
 
 def _environment(settings: Settings) -> dict[str, str]:
     """What every process of the stack sees: ours, without settings meant for other programs."""
-    foreign = ("TRADEOPS_", "PREFECT_", "PG", "SUPERVISOR_")
+    # Without its bytecode kept, every restart of a service would compile the code again.
+    foreign = ("TRADEOPS_", "PREFECT_", "PG", "SUPERVISOR_", "PYTHONDONTWRITEBYTECODE")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
     return kept | settings.environment() | prefect.environment(settings)
 

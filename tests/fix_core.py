@@ -17,9 +17,10 @@ import pytest
 
 from infra.embedded import desk
 from infra.embedded import redis as embedded_redis
-from tests.fix_postgres import TradingDatabase, free_port
+from tests.fix_postgres import PostgresServer, TradingDatabase, free_port, fresh_database
 from trading_core.broker.replay import Replay
 from trading_core.clock import poll, seconds
+from trading_core.lockstep import MINUTE
 from trading_core.peers import Peer
 from trading_core.services import service
 from trading_core.settings import Settings
@@ -155,3 +156,18 @@ def core(trading_database: TradingDatabase, tmp_path: Path) -> Iterator[Core]:
     """A trading core that is up and ready, trading not yet allowed."""
     with running_core(tmp_path / "core", trading_database) as one:
         yield one
+
+
+@pytest.fixture(scope="session")
+def open_core(
+    postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Core]:
+    """One core for all tests that leave it as they found it: a minute into a session."""
+    with (
+        fresh_database(postgres_server) as database,
+        running_core(tmp_path_factory.mktemp("open") / "core", database) as core,
+        core.peer("gateway") as gateway,
+    ):
+        opened = gateway.post("/api/v1/session", {"source": "synthetic", "date": "2013-10-07"})
+        core.exchange_clock_to(opened["opens_at"], plus=MINUTE)
+        yield core

@@ -117,11 +117,12 @@ class MarketDataService:
         except TradingError:
             reachable = False
         if session:
-            # Without a database the old board stands, and `session_id` tells whose it is.
             with suppress(TradingError):
                 self.collector.turn_to(session)
         now = session.now if session else None
         board = self.collector.board
+        if board and session and board.scope.session_id != session.session_id:
+            board = None  # yesterday's: without a database it could not be turned
         return DataStatus(
             connected=self.stream.connected,
             backup_reachable=reachable,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -35,9 +35,15 @@ class MarketData:
     peer: Peer
 
     @classmethod
-    def of(cls, settings: Settings) -> "MarketData":
+    def of(cls, settings: Settings) -> Self:
         """Return a client of the stack's market data service."""
         return cls(Peer(settings, "market_data"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exit: object) -> None:
+        self.peer.close()
 
     def bars(self, *, after: datetime | None = None) -> BarsAnswer:
         """Return the session's bars that started at or after `after`, by time and symbol.

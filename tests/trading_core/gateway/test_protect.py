@@ -3,14 +3,12 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from tests.fix_core import Core, running_core
-from tests.fix_postgres import PostgresServer, fresh_database
+from tests.fix_core import Core
 from trading_core import halt_request
 from trading_core.broker.client import Broker
 from trading_core.clock import poll, seconds
@@ -22,36 +20,21 @@ from trading_core.settings import Settings
 _numbers = count(1)
 
 
-@pytest.fixture(scope="module")
-def shared_core(
-    postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Core]:
-    """One core for all tests here, a minute into a session; each leaves it as it found it."""
-    with (
-        fresh_database(postgres_server) as database,
-        running_core(tmp_path_factory.mktemp("protect") / "core", database) as core,
-        core.peer("gateway") as gateway,
-    ):
-        opened = gateway.post("/api/v1/session", {"source": "synthetic", "date": "2013-10-07"})
-        core.exchange_clock_to(opened["opens_at"], plus=timedelta(minutes=1))
-        yield core
-
-
 @pytest.fixture
-def core(shared_core: Core) -> Iterator[Core]:
+def core(open_core: Core) -> Iterator[Core]:
     """The core with trading allowed and one order resting at the exchange."""
-    shared_core.allow_trading()
+    open_core.allow_trading()
     order = OrderRequest(
         f"resting-{next(_numbers)}", "ACME", Side.BUY, 10, OrderType.LIMIT, 100 * CENT
     )
-    with Broker.of(shared_core.settings) as broker:
+    with Broker.of(open_core.settings) as broker:
         broker.submit(order)
         assert len(broker.orders("open")) == 1
-    yield shared_core
+    yield open_core
     for name in ("gateway", "trade_executor"):
-        if shared_core.processes[name].poll() is not None:
-            shared_core.start(name)
-    shared_core.await_ready("gateway", "trade_executor")
+        if open_core.processes[name].poll() is not None:
+            open_core.start(name)
+    open_core.await_ready("gateway", "trade_executor")
 
 
 def step(report: HaltReport, name: str) -> bool:

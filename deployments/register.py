@@ -46,7 +46,7 @@ def register_all(settings: Settings) -> tuple[str, ...]:
     """
     found = runbooks.discover()
     require_known(found)
-    bodies = {runbook.name: _body(runbook, load(runbook), settings) for runbook in found}
+    bodies = {runbook.name: deployment_of(runbook, load(runbook), settings) for runbook in found}
     with Orchestrator.of(settings) as orchestrator:
         for name, body in bodies.items():
             orchestrator.deploy(name, body)
@@ -104,7 +104,7 @@ def step(settings: Settings) -> Step:
     )
 
 
-def _body(runbook: Runbook, flow: "Flow[Any, Any]", settings: Settings) -> dict[str, Any]:
+def deployment_of(runbook: Runbook, flow: "Flow[Any, Any]", settings: Settings) -> dict[str, Any]:
     """Return the deployment as Prefect's API has it."""
     line = schedule_of(runbook.name, SCHEDULES)
     return {

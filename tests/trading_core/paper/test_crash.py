@@ -1,0 +1,187 @@
+"""SIGKILL the real process while orders flow: what it acknowledged, it still knows."""
+
+import os
+import random
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.trading_core.paper.exchange_parts import DAY, endpoint_of, settings_in
+from trading_core.broker.client import Broker
+from trading_core.broker.contract import Refused
+from trading_core.broker.replay import Replay, SessionRequest
+from trading_core.broker.stream import TradeUpdates
+from trading_core.clock import poll, seconds
+from trading_core.domain.fills import Fill
+from trading_core.domain.orders import Order, OrderRequest, OrderStatus, OrderType, Side
+from trading_core.errors import Unreachable
+
+DEATHS = 2
+START_USD = Decimal(100_000)
+LONG_AGO = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
+
+
+@dataclass
+class Said:
+    """What the exchange has acknowledged."""
+
+    now: datetime
+    orders: dict[str, Order] = field(default_factory=dict)
+    cancelled: set[str] = field(default_factory=set)
+    fills: list[Fill] = field(default_factory=list)
+
+
+class Process:
+    """The exchange as the supervisor runs it, and its clients."""
+
+    def __init__(self, state_dir: Path) -> None:
+        settings = settings_in(state_dir)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.endpoint = endpoint_of(settings, f"http://127.0.0.1:{port}")
+        self.broker, self.replay = Broker(self.endpoint), Replay(self.endpoint)
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("TRADEOPS_")}
+        self._environment = kept | {
+            "TRADEOPS_STATE_DIR": str(state_dir),
+            "TRADEOPS_PORTS": f'{{"paper_exchange": {port}}}',
+        }
+        self._log = state_dir / "exchange.log"
+        self.start()
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self.child = subprocess.Popen(
+                [sys.executable, "-m", "trading_core.paper"],
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+            )
+        assert poll(self._answers, within=seconds(60)), self._log.read_text()
+
+    def _answers(self) -> bool:
+        assert self.child.poll() is None, self._log.read_text()
+        try:
+            self.replay.session()
+        except Unreachable:
+            return False
+        return True
+
+    def kill(self) -> None:
+        self.child.kill()
+        self.child.wait(timeout=30)
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[Process]:
+    process = Process(tmp_path)
+    with closing(process.broker), closing(process.replay):
+        yield process
+    process.kill()
+
+
+def opened(process: Process) -> Said:
+    session = process.replay.open(SessionRequest("synthetic", DAY, seed=5))
+    return Said(process.replay.advance(session.opens_at + timedelta(minutes=1)).now)
+
+
+def an_order(dice: random.Random, name: str) -> OrderRequest:
+    symbol = dice.choice(["ACME", "CRUX", "DYNE"])
+    side, quantity = dice.choice([*Side]), dice.randint(1, 300)
+    if dice.random() < 0.6:
+        return OrderRequest(name, symbol, side, quantity)
+    far = Decimal("1.00") if side is Side.BUY else Decimal("900.00")
+    return OrderRequest(name, symbol, side, quantity, OrderType.LIMIT, far)
+
+
+def trade_until_nobody_answers(process: Process, said: Said, seed: int) -> None:
+    dice, broker = random.Random(seed), process.broker
+    try:
+        for number in range(100_000):
+            choice = dice.random()
+            if choice < 0.2:
+                said.now = process.replay.advance(said.now + timedelta(minutes=1)).now
+            elif choice < 0.8:
+                order = broker.submit(an_order(dice, f"{seed}-{number}"))
+                if not isinstance(order, Refused):
+                    said.orders[order.request.client_order_id] = order
+            elif choice < 0.9:
+                for resting in broker.orders("open")[:1]:
+                    broker.cancel(str(resting.exchange_order_id))
+                    said.cancelled.add(resting.request.client_order_id)
+            else:
+                said.fills = broker.fills_after(LONG_AGO)
+    except Unreachable:
+        return
+
+
+def assert_nothing_is_forgotten(process: Process, said: Said) -> None:
+    broker = process.broker
+    session = process.replay.session()
+    assert session is not None
+    assert session.now >= said.now
+    for name, before in said.orders.items():
+        after = broker.order_by_client_id(name)
+        assert after is not None
+        assert after.exchange_order_id == before.exchange_order_id
+        assert after.filled_quantity >= before.filled_quantity
+        assert after.status is before.status or not before.status.is_final
+        assert after.status is OrderStatus.CANCELED or name not in said.cancelled
+    assert broker.fills_after(LONG_AGO)[: len(said.fills)] == said.fills
+
+
+def assert_the_books_add_up(process: Process) -> None:
+    broker = process.broker
+    fills = broker.fills_after(LONG_AGO)
+    assert broker.account().cash_usd == START_USD + sum(fill.cash_usd for fill in fills)
+    held = {position.symbol: position.quantity for position in broker.positions()}
+    for symbol in {fill.symbol for fill in fills}:
+        bought = sum(fill.signed_quantity for fill in fills if fill.symbol == symbol)
+        assert held.get(symbol, 0) == bought
+    for order in broker.orders("all"):
+        parts = [f.quantity for f in fills if f.client_order_id == order.request.client_order_id]
+        assert order.filled_quantity == sum(parts)
+
+
+def test_killed_at_any_moment_it_knows_everything_it_acknowledged(process: Process) -> None:
+    said = opened(process)
+    for death in range(DEATHS):
+        enough = len(said.orders) + random.randint(5, 40)
+        trader = threading.Thread(target=trade_until_nobody_answers, args=(process, said, death))
+        trader.start()
+        assert poll(lambda: len(said.orders) >= enough, within=seconds(60))  # noqa: B023
+        process.kill()
+        trader.join(timeout=60)
+        assert not trader.is_alive()
+        process.start()
+        assert_nothing_is_forgotten(process, said)
+        assert_the_books_add_up(process)
+        session = process.replay.session()
+        assert session is not None
+        said.now = session.now
+
+
+def test_stopped_politely_it_ends_with_zero_and_forgets_nothing(process: Process) -> None:
+    said = opened(process)
+    updates = TradeUpdates(process.endpoint, lambda update: None, lambda: None)
+    updates.start()
+    assert poll(lambda: updates.connected, within=seconds(30))
+    order = process.broker.submit(OrderRequest("a", "ACME", Side.BUY, 10))
+    assert isinstance(order, Order)
+    said.orders["a"] = order
+    process.child.terminate()
+    assert process.child.wait(timeout=30) == 0
+    assert poll(lambda: not updates.connected, within=seconds(30))
+    process.start()
+    assert poll(lambda: updates.connected, within=seconds(30))
+    updates.stop()
+    assert_nothing_is_forgotten(process, said)
+    assert_the_books_add_up(process)

@@ -207,8 +207,6 @@ class Executions:
             risk.append(connection, event)
 
     def _end(self, order: Order) -> None:
-        if order.status is OrderStatus.FILLED:
-            return  # its executions say so
         with self._database.transaction() as connection:
             ended = orders.record_end(
                 connection,

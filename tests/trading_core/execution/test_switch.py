@@ -107,6 +107,15 @@ def test_a_halt_needs_no_disk(
     assert restarted.refusal() == HALTED
 
 
+def test_a_halt_waits_for_nobody_who_is_writing_the_state_down(open_switch: TradingSwitch) -> None:
+    halting = Thread(target=open_switch.halt, args=(a_word(), HaltKind.HALT))
+    with open_switch._changing:
+        halting.start()
+        assert poll(lambda: open_switch.refusal() != "", within=seconds(30))
+    halting.join()
+    assert open_switch.refusal() == HALTED
+
+
 def test_trading_is_not_enabled_without_the_database(
     switch: TradingSwitch, database: SwitchableDatabase
 ) -> None:

@@ -1,0 +1,227 @@
+"""Every execution is recorded once, whichever way and however often it is told."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from tests.fakes.broker import NOW, FakeBroker
+from tests.trading_core.execution.conftest import SwitchableDatabase
+from trading_core.broker.stream import TradeUpdate
+from trading_core.clock import seconds
+from trading_core.domain.market import Quote
+from trading_core.domain.orders import Order, OrderRequest, OrderStatus, OrderType, Side
+from trading_core.domain.positions import Position
+from trading_core.errors import InvariantViolated, NotVerified, Unreachable
+from trading_core.execution.executions import NEVER_SENT, UNKNOWN_TO_EXCHANGE, Executions
+from trading_core.ledger.session import Session, trading_date_of
+from trading_core.metrics import Metrics
+from trading_core.storage import orders, pnl, positions, risk
+from trading_core.storage.orders import Intent
+
+SESSION = Session("PA7777777", trading_date_of(NOW))
+SPY = Quote("SPY", NOW, Decimal("99.98"), 50, Decimal("100.02"), 50)
+
+
+class Books:
+    """Our records beside the broker they are about."""
+
+    def __init__(self, database: SwitchableDatabase) -> None:
+        self.database = database
+        self.broker = FakeBroker({"SPY": SPY})
+        self.executions = Executions(database, self.broker, Metrics())
+        self.told: list[TradeUpdate] = []
+        self.broker.on_update = self.told.append
+
+    def intend(self, name: str, **changes: object) -> OrderRequest:
+        values: dict[str, object] = {"symbol": "SPY", "side": Side.BUY, "quantity": 80, **changes}
+        request = OrderRequest(name, **values)  # type: ignore[arg-type]
+        with self.database.transaction() as connection:
+            intent = Intent(SESSION.account, SESSION.trading_date, "test", request, NOW)
+            orders.record_intent(connection, intent)
+        return request
+
+    def rest(self, name: str, quantity: int = 80) -> Order:
+        """Send a limit order that takes the 50 shares on offer and waits for the rest."""
+        request = self.intend(
+            name, type=OrderType.LIMIT, limit_price_usd=Decimal("100.02"), quantity=quantity
+        )
+        answer = self.broker.submit(request)
+        assert isinstance(answer, Order)
+        with self.database.transaction() as connection:
+            orders.record_adoption(connection, name, str(answer.exchange_order_id))
+        return answer
+
+    def hear_all(self) -> None:
+        for update in self.told:
+            self.executions.hear(SESSION, update)
+
+    def order(self, name: str) -> Order:
+        with self.database.transaction() as connection:
+            found = orders.find(connection, name)
+        assert found is not None
+        return found
+
+    def position(self) -> Position:
+        with self.database.transaction() as connection:
+            [marked] = positions.of_account(connection, SESSION.account)
+        return marked.position
+
+    def events(self) -> list[str]:
+        with self.database.transaction() as connection:
+            return [event.event_type for event in risk.recent(connection, SESSION.account)]
+
+
+@pytest.fixture
+def books(database: SwitchableDatabase) -> Books:
+    return Books(database)
+
+
+def test_a_fill_heard_makes_order_and_position(books: Books) -> None:
+    books.rest("a")
+    books.hear_all()
+    order = books.order("a")
+    assert (order.status, order.filled_quantity) == (OrderStatus.PARTIALLY_FILLED, 50)
+    assert order.filled_average_price_usd == Decimal("100.02")
+    assert books.position() == Position("SPY", 50, Decimal("5001.00"))
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [
+        [Books.hear_all, Books.hear_all],
+        [Books.hear_all, lambda books: books.executions.catch_up(SESSION)],
+        [lambda books: books.executions.catch_up(SESSION), Books.hear_all],
+    ],
+)
+def test_a_fill_told_twice_counts_once(books: Books, ways: list[Callable[[Books], None]]) -> None:
+    books.rest("a", quantity=50)
+    for way in ways:
+        way(books)
+    assert books.executions.count(SESSION) == 1
+    assert books.position().quantity == 50
+    assert books.order("a").status is OrderStatus.FILLED
+
+
+def test_settling_asks_for_what_the_stream_lost(books: Books) -> None:
+    books.rest("a", quantity=50)
+    books.executions.settle(SESSION, executions=1, within=seconds(20))
+    assert books.order("a").status is OrderStatus.FILLED
+
+
+def test_settling_does_not_pass_over_a_fill_that_cannot_be_found(books: Books) -> None:
+    books.rest("a", quantity=50)
+    with pytest.raises(NotVerified, match="expected 2, were 1"):
+        books.executions.settle(SESSION, executions=2, within=seconds(0.7))
+
+
+def test_a_fill_the_exchange_does_not_count_is_an_impossible_state(books: Books) -> None:
+    books.rest("a", quantity=50)
+    books.hear_all()
+    with pytest.raises(InvariantViolated, match="expected 0, were 1"):
+        books.executions.settle(SESSION, executions=0, within=seconds(1))
+
+
+def test_a_fill_that_cannot_be_recorded_is_not_forgotten(books: Books) -> None:
+    books.rest("a", quantity=50)
+    books.database.plugged = False
+    with pytest.raises(Unreachable):
+        books.hear_all()
+    books.database.plugged = True
+    books.executions.catch_up(SESSION)
+    assert books.executions.count(SESSION) == 1
+
+
+def test_a_cancelled_order_ends_once_its_fills_are_recorded_and_not_before(books: Books) -> None:
+    sent = books.rest("a")
+    books.broker.cancel(str(sent.exchange_order_id))
+    *earlier, cancelled = books.told
+    books.executions.hear(SESSION, cancelled)
+    assert not books.order("a").status.is_final
+    for update in earlier:
+        books.executions.hear(SESSION, update)
+    assert books.executions.compare_open_orders(SESSION, settled=True) == 0
+    order = books.order("a")
+    assert (order.status, order.filled_quantity) == (OrderStatus.CANCELED, 50)
+
+
+def test_a_late_fill_of_a_cancelled_order_counts_and_leaves_it_cancelled(books: Books) -> None:
+    sent = books.rest("a")
+    with books.database.transaction() as connection:
+        orders.record_end(connection, "a", OrderStatus.CANCELED, 0, "exchange: canceled")
+    books.hear_all()
+    assert books.order("a").status is OrderStatus.CANCELED
+    assert books.order("a").filled_quantity == 50
+    assert sent.status is OrderStatus.PARTIALLY_FILLED
+
+
+def test_an_order_that_expired_unheard_is_found_when_the_minute_is_settled(books: Books) -> None:
+    books.rest("a")
+    books.hear_all()
+    books.told.clear()
+    found = books.broker.order_by_client_id("a")
+    assert found is not None
+    books.broker._keep(replace(found, status=OrderStatus.EXPIRED), "expired")
+    assert books.executions.compare_open_orders(SESSION, settled=True) == 0
+    assert books.order("a").status is OrderStatus.EXPIRED
+
+
+def test_an_intent_that_never_left_is_closed_when_settled_and_kept_before(books: Books) -> None:
+    books.intend("a")
+    assert books.executions.compare_open_orders(SESSION, settled=False) == 1
+    assert books.executions.compare_open_orders(SESSION, settled=True) == 0
+    order = books.order("a")
+    assert (order.status, order.reason) == (OrderStatus.REJECTED, NEVER_SENT)
+
+
+def test_an_intent_that_did_leave_is_adopted(books: Books) -> None:
+    books.broker.submit(books.intend("a"))
+    books.executions.catch_up(SESSION)
+    books.executions.compare_open_orders(SESSION, settled=True)
+    order = books.order("a")
+    assert order.exchange_order_id == "order-1"
+    assert (order.status, order.filled_quantity) == (OrderStatus.CANCELED, 50)
+
+
+def test_an_acknowledged_order_the_exchange_lost_is_closed_and_reported(books: Books) -> None:
+    books.intend("a")
+    with books.database.transaction() as connection:
+        orders.record_adoption(connection, "a", "order-of-another-life")
+    assert books.executions.compare_open_orders(SESSION, settled=False) == 0
+    assert books.order("a").reason == UNKNOWN_TO_EXCHANGE
+    assert books.events() == ["order_lost"]
+
+
+def test_a_fill_of_an_order_that_is_not_ours_is_adopted_and_reported(books: Books) -> None:
+    books.broker.submit(OrderRequest("by hand", "SPY", Side.SELL, 20))
+    books.executions.catch_up(SESSION)
+    assert books.position() == Position("SPY", -20, Decimal("-1999.60"))
+    order = books.order("by hand")
+    assert (order.strategy, order.status) == ("external", OrderStatus.FILLED)
+    assert books.events() == ["order_adopted"]
+
+
+def test_an_order_left_open_yesterday_is_caught_up_with_its_fills(books: Books) -> None:
+    books.rest("a")
+    tomorrow = Session(SESSION.account, SESSION.trading_date + timedelta(days=1))
+    books.executions.catch_up(tomorrow)
+    assert books.order("a").filled_quantity == 50
+    assert books.executions.count(SESSION) == 1
+    assert books.executions.count(tomorrow) == 0
+
+
+def test_a_fill_remembers_what_it_closed(books: Books) -> None:
+    books.rest("a", quantity=50)
+    books.broker.show(replace(SPY, bid_usd=Decimal("101.00")))
+    books.broker.submit(books.intend("b", side=Side.SELL, quantity=30))
+    books.broker.show(replace(SPY, bid_usd=Decimal("90.00")))
+    books.broker.submit(books.intend("c", side=Side.SELL, quantity=20))
+    books.hear_all()
+    with books.database.transaction() as connection:
+        day = (SESSION.account, SESSION.trading_date)
+        assert pnl.closings_of_day(connection, *day) == (3, 1, 1)
+        # 30 at +0.98 and 20 at -10.02
+        assert pnl.closed_of_day(connection, *day) == Decimal("-171.00")
+    assert books.position().realized_pnl_usd == Decimal("-171.00")

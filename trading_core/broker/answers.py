@@ -29,6 +29,8 @@ Answer = Mapping[str, Any]
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
+_UNREADABLE = (AttributeError, KeyError, TypeError, ValueError, InvalidOperation)
+
 # Alpaca's finer distinctions, told in our words.
 _STATUS = {
     "accepted": OrderStatus.NEW,
@@ -59,7 +61,7 @@ def reading(what: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
         def guarded(*args: _P.args, **kwargs: _P.kwargs) -> _R:
             try:
                 return read(*args, **kwargs)
-            except (KeyError, TypeError, ValueError, InvalidOperation) as error:
+            except _UNREADABLE as error:
                 raise _nonsense(what, "of Alpaca's shape", args) from error
 
         return guarded
@@ -77,6 +79,17 @@ def read_json(text: str | bytes) -> Any:
         return json.loads(text, parse_float=Decimal)
     except (ValueError, RecursionError) as error:
         raise _nonsense("answer", "JSON", text[:80]) from error
+
+
+def read_rows(answer: Any) -> list[Answer]:
+    """Return an answer that is a list of objects.
+
+    Raises:
+        Unreachable: It is something else.
+    """
+    if not isinstance(answer, list) or not all(isinstance(row, dict) for row in answer):
+        raise _nonsense("answer", "a list of objects", answer)
+    return answer
 
 
 @reading("order")
@@ -100,6 +113,12 @@ def read_order(body: Answer) -> Order:
         filled_average_price_usd=None if average is None else Decimal(average),
         submitted_at=moment(body["submitted_at"]),
     )
+
+
+@reading("cancelled order")
+def read_cancelled(body: Answer) -> bool:
+    """Return whether one order of several could be cancelled."""
+    return bool(body["id"]) and int(body["status"]) < 300
 
 
 @reading("FILL activity")
@@ -176,6 +195,19 @@ def read_position(body: Answer) -> HeldPosition:
         current_price_usd=Decimal(body["current_price"]),
         market_value_usd=Decimal(body["market_value"]),
     )
+
+
+@reading("page of bars")
+def read_bars(page: Answer) -> tuple[list[Bar], str | None]:
+    """Return the bars of a page, and the token of the next one if there is one."""
+    bars = [read_bar(symbol, bar) for symbol, rows in page["bars"].items() for bar in rows]
+    return bars, page["next_page_token"] or None
+
+
+@reading("quotes")
+def read_quotes(body: Answer) -> dict[str, Quote]:
+    """Return quotes by symbol."""
+    return {symbol: read_quote(symbol, quote) for symbol, quote in body["quotes"].items()}
 
 
 @reading("bar")

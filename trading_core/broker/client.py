@@ -63,7 +63,7 @@ class Broker:
 
     def calendar(self, start: date, end: date) -> list[TradingHours]:
         """Return the trading days from `start` to `end`, both included."""
-        days = self._answer("/v2/calendar", start=start.isoformat(), end=end.isoformat())
+        days = self._rows("/v2/calendar", start=start.isoformat(), end=end.isoformat())
         return [answers.read_trading_hours(day) for day in days]
 
     def submit(self, request: OrderRequest) -> Order | Refused:
@@ -95,7 +95,7 @@ class Broker:
         found: list[Order] = []
         query = {"status": which, "direction": "asc", "limit": str(_ORDERS_PER_PAGE)}
         while True:
-            page = [self._order(body) for body in self._answer("/v2/orders", **query)]
+            page = [self._order(body) for body in self._rows("/v2/orders", **query)]
             found += page
             if len(page) < _ORDERS_PER_PAGE:
                 return found
@@ -111,11 +111,13 @@ class Broker:
     def cancel_all(self) -> int:
         """Take every open order back; return how many were."""
         answer = self._door.ask("DELETE", "/v2/orders")
-        return len(answer) if not isinstance(answer, Denied) else answer.raised()
+        if isinstance(answer, Denied):
+            answer.raised()
+        return sum(answers.read_cancelled(row) for row in answers.read_rows(answer))
 
     def positions(self) -> list[HeldPosition]:
         """Return what is held, flat symbols left out."""
-        return [answers.read_position(body) for body in self._answer("/v2/positions")]
+        return [answers.read_position(body) for body in self._rows("/v2/positions")]
 
     def fills_after(self, moment: datetime) -> list[Fill]:
         """Return the account's fills executed later than `moment`, oldest first."""
@@ -126,11 +128,11 @@ class Broker:
             "page_size": str(_ACTIVITIES_PER_PAGE),
         }
         while True:
-            page = self._answer("/v2/account/activities/FILL", **query)
+            page = self._rows("/v2/account/activities/FILL", **query)
             found += [self._fill(activity) for activity in page]
             if len(page) < _ACTIVITIES_PER_PAGE:
                 return found
-            query["page_token"] = page[-1]["id"]
+            query["page_token"] = str(page[-1]["id"])
 
     def _fill(self, activity: answers.Answer) -> Fill:
         order_id = str(activity.get("order_id"))
@@ -142,6 +144,9 @@ class Broker:
         order = answers.read_order(body)
         self._client_order_ids[str(order.exchange_order_id)] = order.request.client_order_id
         return order
+
+    def _rows(self, path: str, **params: str) -> list[answers.Answer]:
+        return answers.read_rows(self._answer(path, **params))
 
     def _answer(self, path: str, **params: str) -> Any:
         answer = self._door.ask("GET", path, params=params)

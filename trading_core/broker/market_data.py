@@ -45,19 +45,16 @@ class MarketDataApi:
         }
         found: list[Bar] = []
         while True:
-            page = self._answer("/v2/stocks/bars", query)
-            for symbol, bars in page["bars"].items():
-                found += [answers.read_bar(symbol, bar) for bar in bars]
-            if not page.get("next_page_token"):
+            bars, token = answers.read_bars(self._answer("/v2/stocks/bars", query))
+            found += bars
+            if token is None:
                 return found
-            query["page_token"] = page["next_page_token"]
+            query["page_token"] = token
 
     def latest_quotes(self, symbols: Sequence[str]) -> dict[str, Quote]:
         """Return the newest quote of each symbol that has one."""
-        page = self._answer("/v2/stocks/quotes/latest", {"symbols": ",".join(symbols)})
-        return {
-            symbol: answers.read_quote(symbol, quote) for symbol, quote in page["quotes"].items()
-        }
+        query = {"symbols": ",".join(symbols)}
+        return answers.read_quotes(self._answer("/v2/stocks/quotes/latest", query))
 
     def _answer(self, path: str, params: dict[str, str]) -> Any:
         answer = self._door.ask("GET", path, params=params)

@@ -50,12 +50,12 @@ def check_orders_settled(broker: TradingApi) -> CheckResult:
 
     A rehearsal, which has halted nothing, only looks.
     """
-    within = seconds(0) if current_run().dry_run else _SETTLED_WITHIN
+    rehearsal = current_run().dry_run
+    within = seconds(0) if rehearsal else _SETTLED_WITHIN
     settled = poll(lambda: not broker.orders("open"), within=within, every=seconds(1))
     left = [] if settled else [one.request.client_order_id for one in broker.orders("open")]
-    fine = settled or current_run().dry_run
     return CheckResult(
-        Verdict.PASS if fine else Verdict.FAIL,
+        Verdict.PASS if settled or rehearsal else Verdict.FAIL,
         f"{len(left)} orders in flight{': ' + ', '.join(left[:5]) if left else ''}",
         f"none within {_SETTLED_WITHIN.total_seconds():.0f} s",
         {"open_orders": left},

@@ -3,6 +3,7 @@
 from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
 from requests import RequestException
+from urllib3.util.retry import Retry
 
 from tasks.kernel import CheckResult, Verdict, check
 from trading_core.services import SERVICES
@@ -18,7 +19,7 @@ def check_monitoring(settings: Settings) -> CheckResult:
     wanted = {row.name for row in SERVICES if row.module}
     try:
         prometheus = PrometheusConnect(
-            url=settings.url("prometheus"), timeout=_ANSWER_WITHIN_SECONDS
+            url=settings.url("prometheus"), timeout=_ANSWER_WITHIN_SECONDS, retry=Retry(total=0)
         )
         up = prometheus.get_current_metric_value("up")
     except (RequestException, PrometheusApiClientException) as error:

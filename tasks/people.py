@@ -6,7 +6,7 @@ The artifacts are what the on-call sees in Prefect's UI; the ledger keeps what w
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.daily_report import tables
+from tasks.daily_report import figures, tables
 from tasks.kernel import Checklist, Readiness, current_run
 from tasks.kernel.evidence import Row, say, show_table, show_text, warn
 from tasks.reports import facts_of
@@ -34,8 +34,8 @@ def notify_checklist(checklist: Checklist) -> Checklist:
 
 
 @task(cache_policy=NO_CACHE)
-def notify_day(settings: Settings, day: Session, backup_id: str) -> None:
-    """Show the day as tables: P&L, positions, breaks; and where the report is."""
+def notify_day(settings: Settings, day: Session, backup_id: str) -> str:
+    """Show the day as tables: P&L, positions, breaks; return in a sentence where it stands."""
     facts = facts_of(settings, day, backup_id)
     shown = {
         "pnl": (tables.summary(facts), "The day in figures"),
@@ -44,8 +44,9 @@ def notify_day(settings: Settings, day: Session, backup_id: str) -> None:
     }
     for name, (table, title) in shown.items():
         show_table(f"{current_run().runbook}-{name}", table.artifact(), f"{title}, {day}")
-    standing = tables.summary(facts).artifact()[0]
-    say(f"{day}: {', '.join(standing.values())}")
+    standing = f"{day}: {figures.standing(facts).value}"
+    say(standing)
+    return standing
 
 
 @task(cache_policy=NO_CACHE)

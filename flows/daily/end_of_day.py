@@ -55,6 +55,6 @@ def end_of_day(
             ensure_day_closed(database, day, backup_id)
         ensure_report_written(desk.settings, database, day, backup_id)
 
-        notify_day(desk.settings, day, backup_id)
+        standing = notify_day(desk.settings, day, backup_id)
         notify_checklist(books).require_ready("explain every break, then run end-of-day again")
-        return f"{day} is closed"
+        return standing

@@ -1,0 +1,118 @@
+"""A trading core in memory, which obeys, refuses and fails as the real one does.
+
+The rules of its trading switch are the real ones (trading_core.execution.control).
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from tasks.control import (
+    FeedStatus,
+    RiskStatus,
+    RunningStrategy,
+    ServiceHealth,
+    SymbolFreshness,
+)
+from trading_core.domain.state import TradingState
+from trading_core.errors import Unreachable
+from trading_core.execution import control
+from trading_core.execution.control import HaltKind, Word
+
+AT = datetime(2024, 3, 5, 14, 0, tzinfo=UTC)
+SERVICES = ("gateway", "market_data", "risk_manager", "trade_executor", "strategy_engine")
+
+
+def well(name: str) -> ServiceHealth:
+    """Return the health of a service that is well."""
+    return ServiceHealth(name, answered=True, failed={}, detail="well")
+
+
+def suffering(name: str, **failed: str) -> ServiceHealth:
+    """Return the health of a service some of whose parts are not well."""
+    return ServiceHealth(name, answered=True, failed=failed, detail=str(failed))
+
+
+class FakeCore:
+    """`tasks.control.Core` without processes.
+
+    Attributes:
+        deaf: The executor hears nothing and answers nothing.
+        drops_answers: It does what it is told, and the answer is lost.
+        ignores: It answers that all is well, and does nothing.
+        words: Every word that reached the switch.
+    """
+
+    def __init__(self) -> None:
+        self.trading: TradingState = control.never_enabled(AT)
+        self.deaf = False
+        self.drops_answers = False
+        self.ignores = False
+        self.words: list[str] = []
+        self.services = {name: well(name) for name in SERVICES}
+        self.times: dict[str, datetime] = {}
+        self.risk_status = RiskStatus(None, None, None)
+        self.feed_status = FeedStatus(
+            connected=True,
+            backup_reachable=True,
+            symbols=(SymbolFreshness("ACME", AT, 0.0),),
+        )
+        self.running: list[RunningStrategy] = []
+        self.drives_session = False
+
+    def halt(self, reason: str = "drill", kind: HaltKind = HaltKind.HALT) -> None:
+        """Halt it, or trip its breaker, as somebody else would."""
+        self.trading = control.halted(self.trading, Word(reason, "somebody", AT), kind)
+
+    def lose(self, amount_usd: Decimal, sha256: str = "", version: int = 1) -> None:
+        """Have the risk manager see a loss of the day, under limits of this version."""
+        self.risk_status = RiskStatus(sha256, version, -amount_usd)
+
+    def health(self) -> Sequence[ServiceHealth]:
+        return list(self.services.values())
+
+    def market_times(self) -> Mapping[str, datetime]:
+        return self.times
+
+    def state(self) -> TradingState:
+        self._listen()
+        return self.trading
+
+    def enable(self, reason: str, actor: str, fence: int, *, resume: bool) -> None:
+        self._hear(f"enable: {reason}")
+        after = control.enabled(self.trading, Word(reason, actor, AT, fence), resume=resume)
+        self._become(after)
+
+    def reset_breaker(self, reason: str, actor: str, fence: int) -> None:
+        self._hear(f"reset breaker: {reason}")
+        self._become(control.breaker_reset(self.trading, Word(reason, actor, AT, fence)))
+
+    def risk(self) -> RiskStatus:
+        return self.risk_status
+
+    def feeds(self) -> FeedStatus:
+        return self.feed_status
+
+    def strategies(self) -> Sequence[RunningStrategy]:
+        return self.running
+
+    def session_is_running(self) -> bool:
+        return self.drives_session
+
+    def pause_session(self, reason: str) -> None:
+        self._hear(f"pause: {reason}")
+        self.drives_session = False
+
+    def _listen(self) -> None:
+        if self.deaf:
+            raise Unreachable("trade_executor: expected an answer, was none", next_step="look")
+
+    def _hear(self, word: str) -> None:
+        self._listen()
+        self.words.append(word)
+
+    def _become(self, state: TradingState) -> None:
+        if not self.ignores:
+            self.trading = state
+        if self.drops_answers:
+            raise Unreachable("trade_executor: expected an answer, was none", next_step="look")

@@ -1,0 +1,109 @@
+"""Each service is asked on its own, and none is stopped under those that need it."""
+
+import pytest
+
+from tasks.control import ServiceHealth
+from tasks.kernel import Did, Run, Verdict
+from tasks.services import check_services, ensure_service_running, ensure_service_stopped
+from tests.fakes.core import FakeCore, suffering
+from tests.fakes.ledger import MemoryLedger
+from tests.fakes.services import FakeProcesses
+from tests.fix_postgres import free_port
+from trading_core.clock import seconds
+from trading_core.errors import CheckFailed, NotVerified
+from trading_core.services import SERVICES, Group, in_group
+from trading_core.settings import Settings
+
+CORE = [row.name for row in in_group(Group.CORE)]
+
+
+def test_five_services_well_is_five_of_five() -> None:
+    result = check_services.fn(FakeCore())
+    assert (result.verdict, result.found) == (Verdict.PASS, "5 of 5 services well")
+    assert result.evidence == dict.fromkeys(CORE, "well")
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_any_one_service_that_does_not_answer_is_named(name: str) -> None:
+    core = FakeCore()
+    core.services[name] = ServiceHealth(name, answered=False, failed={}, detail="no answer")
+
+    result = check_services.fn(core)
+
+    assert result.verdict is Verdict.FAIL
+    assert result.found == f"4 of 5 services well, not {name}"
+
+
+def test_a_service_with_a_trouble_of_its_own_fails() -> None:
+    core = FakeCore()
+    core.services["trade_executor"] = suffering("trade_executor", stream="not connected")
+    assert check_services.fn(core).verdict is Verdict.FAIL
+
+
+def test_suffering_from_the_database_or_the_exchange_is_unknown_and_names_the_line() -> None:
+    core = FakeCore()
+    core.services["trade_executor"] = suffering("trade_executor", exchange="gone", stream="gone")
+    core.services["market_data"] = suffering("market_data", database="gone")
+
+    result = check_services.fn(core)
+
+    assert result.verdict is Verdict.UNKNOWN
+    assert result.found == "not measured, because broker account and database is red"
+
+
+def test_a_dead_service_shows_although_the_others_suffer_from_the_database() -> None:
+    core = FakeCore()
+    core.services = {name: suffering(name, database="gone") for name in CORE}
+    core.services["gateway"] = ServiceHealth("gateway", answered=False, failed={}, detail="dead")
+
+    result = check_services.fn(core)
+
+    assert (result.verdict, result.found) == (Verdict.FAIL, "4 of 5 services well, not gateway")
+
+
+def test_a_service_is_not_started_before_what_it_depends_on(run: Run) -> None:
+    processes = FakeProcesses(stopped=("gateway",))
+    nowhere = Settings(ports={row.name: free_port() for row in SERVICES})
+
+    with pytest.raises(CheckFailed, match="gateway: expected postgres, redis ready first"):
+        ensure_service_running.fn(nowhere, processes, "gateway")
+
+    assert processes.commands == []
+
+
+def test_a_service_is_stopped_once_and_proven_gone(run: Run, ledger: MemoryLedger) -> None:
+    processes = FakeProcesses("strategy_engine")
+
+    first = ensure_service_stopped.fn(processes, "strategy_engine")
+    again = ensure_service_stopped.fn(processes, "strategy_engine")
+
+    assert (first.did, again.did) == (Did.CHANGED, Did.NOTHING)
+    assert processes.commands == ["stop strategy_engine"]
+    assert ledger.records[0].facts["approved_by"] == "bob"
+
+
+def test_a_service_others_need_is_not_stopped(run: Run) -> None:
+    processes = FakeProcesses(*CORE)
+
+    with pytest.raises(CheckFailed, match=r"market_data: .* needed by risk_manager, strategy"):
+        ensure_service_stopped.fn(processes, "market_data")
+
+    assert processes.commands == []
+
+
+def test_a_service_that_will_not_stop_is_not_believed_stopped(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processes = FakeProcesses("strategy_engine")
+    processes.stubborn.add("strategy_engine")
+    monkeypatch.setattr("tasks.services._STOPPED_WITHIN", seconds(0))
+
+    with pytest.raises(NotVerified, match="stop strategy_engine: not visible"):
+        ensure_service_stopped.fn(processes, "strategy_engine")
+
+
+def test_in_stop_order_every_service_can_be_stopped(run: Run) -> None:
+    processes = FakeProcesses(*CORE)
+    for row in reversed(in_group(Group.CORE)):
+        ensure_service_stopped.fn(processes, row.name)
+    assert processes.commands == [f"stop {name}" for name in reversed(CORE)]

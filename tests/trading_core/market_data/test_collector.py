@@ -70,6 +70,7 @@ def test_without_a_stream_everything_is_asked_for(room: Room) -> None:
     for minute in range(3):
         now = room.exchange.advance(minute)
         assert room.collector.collect(now, "s1", by_stream=False).feed == "rest"
+        assert room.collector.collected_through == now
     board = room.collector.board
     assert board is not None
     assert [quote.at for quote in board.quotes()] == [now, now]

@@ -115,16 +115,17 @@ def test_a_resumed_strategy_kept_watching_and_acts_on_the_next_cross(tmp_path: P
     assert evaluate(engine, world, range(DOWN, DOWN + 1)) == [f"{DOWN}: sell 80 #2"]
 
 
+@pytest.mark.parametrize("killed", [False, True])
 def test_changed_parameters_hold_as_if_from_the_start_until_the_session_ends(
-    tmp_path: Path,
+    tmp_path: Path, killed: bool
 ) -> None:
     changes = {"position_size_multiplier": "0.5", "sma_long": 3}
     changed, born_so = a_world(), World(UP_AND_DOWN, {"sma_crossover": CROSSOVER | changes})
     engine = an_engine(changed, tmp_path / "changed")
-    evaluate(engine, changed, range(2))
+    assert evaluate(engine, changed, range(UP)) == []
     engine.set_parameters("sma_crossover", changes, "try it", "dana")
-    survivor = an_engine(changed, tmp_path / "changed")
-    assert evaluate(survivor, changed, range(2, 11)) == evaluate(
+    survivor = an_engine(changed, tmp_path / "changed") if killed else engine
+    assert evaluate(survivor, changed, range(UP, 11)) == evaluate(
         an_engine(born_so, tmp_path / "born"), born_so, range(11)
     )
     changed.next_session("s2")
@@ -159,6 +160,14 @@ def test_the_minute_of_the_close_asks_for_nothing(tmp_path: Path) -> None:
     minutes = int((CLOSES_AT - end_of(-1)) / MINUTE)
     world = a_world([10, 10, 9, 8, 9, *[12] * (minutes - 6), 9])
     assert evaluate(an_engine(world, tmp_path), world, range(minutes)) == ["5: buy 80 #2"]
+
+
+def test_bars_that_came_early_are_not_looked_at_before_their_minute(tmp_path: Path) -> None:
+    world = a_world()
+    engine = an_engine(world, tmp_path)
+    world.collect(len(UP_AND_DOWN) - 1)
+    asked = [len(engine.evaluate(end_of(minute)).signals) for minute in range(len(UP_AND_DOWN))]
+    assert (asked[UP], asked[DOWN], sum(asked)) == (1, 2, 3)
 
 
 def test_a_minute_that_is_not_collected_is_refused(tmp_path: Path) -> None:

@@ -1,19 +1,19 @@
 """What any broker promises, asked of the paper exchange over HTTP and of the tests' fake."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
 
 from tests.fakes.broker import NOW, FakeBroker
-from tests.trading_core.paper.exchange_parts import DAY, served_exchange
 from trading_core.broker.client import Broker
 from trading_core.broker.contract import FORBIDDEN, UNPROCESSABLE, Refused, TradingApi
 from trading_core.broker.http import Endpoint
 from trading_core.broker.market_data import MarketDataApi
-from trading_core.broker.replay import Replay, SessionRequest
+from trading_core.broker.replay import ReplaySession
 from trading_core.domain.market import Quote
 from trading_core.domain.orders import Order, OrderRequest, OrderStatus, OrderType, Side
 
@@ -29,12 +29,6 @@ class Door:
     quote: Quote
 
 
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
-    with served_exchange(tmp_path_factory.mktemp("exchange")) as endpoint:
-        yield endpoint
-
-
 @pytest.fixture
 def fake() -> Door:
     quote = Quote(SYMBOL, NOW, Decimal("100.00"), 300, Decimal("100.05"), 400)
@@ -42,14 +36,9 @@ def fake() -> Door:
 
 
 @pytest.fixture
-def exchange(endpoint: Endpoint) -> Iterator[Door]:
-    replay, data, broker = Replay(endpoint), MarketDataApi(endpoint), Broker(endpoint)
-    # A day that has been opened before begins a new account: every test has its own.
-    session = replay.open(SessionRequest("synthetic", DAY, seed=3))
-    replay.advance(session.opens_at + timedelta(minutes=1))
-    yield Door(broker, data.latest_quotes([SYMBOL])[SYMBOL])
-    for client in (replay, data, broker):
-        client.close()
+def exchange(endpoint: Endpoint, exchange_broker: Broker, session: ReplaySession) -> Iterator[Door]:
+    with closing(MarketDataApi(endpoint)) as data:
+        yield Door(exchange_broker, data.latest_quotes([SYMBOL])[SYMBOL])
 
 
 @pytest.fixture(params=["fake", "exchange"])

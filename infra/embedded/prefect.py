@@ -133,6 +133,9 @@ def main() -> None:
         command = server_command(settings)
     elif part == "worker":
         command = worker_command()
+        # It keeps its files in one place for all users of the machine: give each stack its own.
+        variables["TMPDIR"] = str(settings.root / "prefect" / "tmp")
+        Path(variables["TMPDIR"]).mkdir(parents=True, exist_ok=True)
     else:
         raise ConfigurationError(
             f"infra.embedded.prefect: expected server or worker, was {part!r}",

@@ -12,7 +12,8 @@ from trading_core.errors import NotVerified, Unreachable
 from trading_core.services import Group, Service
 from trading_core.settings import Settings
 
-_CRASHES_MAX = 3
+# One it may have had before, and one more is a service that waited in vain for another.
+_STARTS_MAX = 4
 _LOG_LINES_SHOWN = 5
 _SERVICE_WITHIN = seconds(60)
 _PREFECT_WITHIN = seconds(120)
@@ -31,15 +32,14 @@ def steps(settings: Settings, supervisor: Supervisor, rows: Sequence[Service]) -
 
 
 def _service_step(row: Service, settings: Settings, supervisor: Supervisor) -> Step:
-    crashes: set[int] = set()
+    starts: set[int] = set()
 
     def is_ready() -> bool:
         process = supervisor.processes()[row.name]
-        if process.state is State.BACKOFF:
-            crashes.add(process.started)
-        if process.state is State.FATAL or len(crashes) >= _CRASHES_MAX:
+        starts.add(process.started)
+        if process.state is State.FATAL or len(starts) > _STARTS_MAX:
             raise NotVerified(
-                f"{row.name}: expected it to stay up, {process.description}; "
+                f"{row.name}: expected it to stay up, it ends again and again; "
                 f"{_end_of_log(supervisor, row.name)}",
                 next_step=f"read {supervisor.logs / row.name}.log",
             )

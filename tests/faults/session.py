@@ -1,4 +1,4 @@
-"""One synthetic session on a stack, driven minute by minute, with room to break something in it."""
+"""One session on a stack, driven minute by minute, with room to break something in it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,9 +26,13 @@ class Session:
     def __init__(self, gateway: httpx.Client) -> None:
         self._gateway = gateway
 
-    def open(self, day: date = DAY, seed: int = 7) -> str:
-        """Open the day, with trading enabled; return the account that trades it."""
-        body = {"source": "synthetic", "date": day.isoformat(), "seed": seed}
+    def open(self, day: date = DAY, **source: object) -> str:
+        """Open the day, with trading enabled; return the account that trades it.
+
+        Args:
+            source: Where the market comes from, in the gateway's words; a seeded one by default.
+        """
+        body = {"source": "synthetic", "seed": 7, "date": day.isoformat(), **source}
         opened = self._gateway.post("/api/v1/session", json=body).raise_for_status().json()
         word = {"reason": "the test trades this day", "actor": "test", "resume": True}
         assert poll(lambda: self._enabled(word), within=seconds(30)), "trading was not enabled"

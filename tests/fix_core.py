@@ -6,7 +6,7 @@ Nobody restarts a process here but the test: so it can look at what is left when
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -129,8 +129,10 @@ class Core:
 
 
 @contextmanager
-def running_core(root: Path, database: TradingDatabase) -> Iterator[Core]:
-    """Run the core on a database of its own for the length of a `with` block."""
+def running_core(
+    root: Path, database: TradingDatabase, names: Sequence[str] = ("redis", *CORE)
+) -> Iterator[Core]:
+    """Run the core, or some of it, on a database of its own for the length of a `with` block."""
     secrets = {
         "trading_dsn": database.app_dsn.get_secret_value(),
         "broker_key_id": "PKTEST",
@@ -145,9 +147,9 @@ def running_core(root: Path, database: TradingDatabase) -> Iterator[Core]:
     core = Core(Settings(state_dir=root, port_offset=0, ports=ports), database)
     with ExitStack() as leaving:
         leaving.callback(core.stop)
-        for name in ("redis", *CORE):
+        for name in names:
             core.start(name)
-        core.await_ready(*CORE)
+        core.await_ready(*(name for name in names if name != "redis"))
         yield core
 
 

@@ -105,8 +105,13 @@ def gateway_app(settings: Settings) -> FastAPI:
     database = Database(settings.secret("trading_dsn"), application=NAME, connections_max=4)
     exchange = Replay.of(settings)
     executor = Peer(settings, "trade_executor")
+    metrics = Metrics()
     driver = SessionDriver(
-        exchange, Days(database), steps_of(settings, exchange), SessionFile(settings.root)
+        exchange,
+        Days(database),
+        steps_of(settings, exchange),
+        SessionFile(settings.root),
+        observe_minute_seconds=metrics.histogram("trading_processing_latency_seconds").observe,
     )
 
     @contextmanager
@@ -127,7 +132,7 @@ def gateway_app(settings: Settings) -> FastAPI:
             "trade_executor": lambda: _health_of(executor),
         },
         status=lambda: {"session": driver.progress.as_json()},
-        metrics=Metrics(),
+        metrics=metrics,
         running=running(),
     )
     _add_trading(app, settings, executor, database)

@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 import structlog
 
 from trading_core.broker.replay import ReplaySession, SessionRequest
-from trading_core.clock import poll, seconds
+from trading_core.clock import poll, seconds, stopwatch_seconds
 from trading_core.errors import (
     CheckFailed,
     ConfigurationError,
@@ -109,7 +109,12 @@ class _Paused(Exception):  # noqa: N818 - not an error: how a pause leaves a ste
 
 
 class SessionDriver:
-    """The one that moves market time. Threads may share one; there is one in the whole stack."""
+    """The one that moves market time. Threads may share one; there is one in the whole stack.
+
+    Args:
+        step_within: How long a step that fails is asked for again.
+        observe_minute_seconds: Told how long each minute took, in wall seconds.
+    """
 
     def __init__(
         self,
@@ -119,12 +124,14 @@ class SessionDriver:
         file: SessionFile,
         *,
         step_within: timedelta = STEP_WITHIN,
+        observe_minute_seconds: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self._exchange = exchange
         self._days = days
         self._steps = tuple(steps)
         self._file = file
         self._step_within = step_within
+        self._observe_minute_seconds = observe_minute_seconds
         self._wanted: Wanted | None = file.read()
         self._progress = _before_looking(self._wanted)
         self._lock = threading.RLock()
@@ -271,8 +278,10 @@ class SessionDriver:
         return session
 
     def _run_minute(self, minute: Minute, session: ReplaySession) -> None:
+        began_seconds = stopwatch_seconds()
         for step in self._steps:
             self._insist(step.name, partial(step.do, minute))
+        self._observe_minute_seconds(stopwatch_seconds() - began_seconds)
         done = (minute.end - session.opens_at) // MINUTE
         self._progress = replace(self._progress, now=minute.end, step="", minutes_done=done)
 

@@ -96,6 +96,11 @@ class MarketDataService:
             self.collector.turn_to(session)
         return self.collector.board
 
+    def quotes(self) -> list[Quote]:
+        """Return the newest quote of each symbol of the session."""
+        board = self.board()
+        return board.quotes() if board else []
+
     def feed_health(self) -> Health:
         """Return whether the primary feed is connected; the backup can do without it."""
         connected = self.stream.connected
@@ -163,6 +168,7 @@ def _add_collection(app: FastAPI, service: MarketDataService, metrics: Metrics) 
     connected = metrics.gauge("market_data_websocket_connected")
     symbols = metrics.gauge("market_data_symbols")
     processed = metrics.counter("trading_messages_processed_total")
+    ages = metrics.gauge("feed_age_seconds")
     latency = metrics.histogram("market_data_latency_seconds")
 
     @app.post("/cycle/collect", dependencies=[Depends(require_control)])
@@ -175,6 +181,9 @@ def _add_collection(app: FastAPI, service: MarketDataService, metrics: Metrics) 
         connected.set(service.stream.connected)
         symbols.set(collected.bars + len(collected.silent))
         processed.inc(collected.bars)
+        for quote in service.quotes():
+            age_seconds = (collected.now - quote.at).total_seconds()
+            ages.labels("quotes", quote.symbol).set(age_seconds)
         return {
             "now": collected.now,
             "bars": collected.bars,
@@ -201,8 +210,7 @@ def _add_questions(app: FastAPI, service: MarketDataService) -> None:
 
     @app.get("/quotes")
     def quotes() -> QuotesAnswer:
-        board = service.board()
-        return QuotesAnswer(quotes=board.quotes() if board else [])
+        return QuotesAnswer(quotes=service.quotes())
 
     @app.get("/data/status")
     def data_status() -> DataStatus:

@@ -56,6 +56,21 @@ def test_a_session_runs_every_step_of_every_minute_in_order(desk: Desk) -> None:
     assert desk.driver.progress.minutes_done == 5
 
 
+def test_each_minute_is_timed(desk: Desk) -> None:
+    took_seconds: list[float] = []
+    desk.driver = SessionDriver(
+        desk.door,
+        desk.days,
+        desk.recorder.steps(),
+        SessionFile(desk.root),
+        observe_minute_seconds=took_seconds.append,
+    )
+    desk.driver.open(MONDAY)
+    desk.driver.run()
+    assert desk.ends_in(SessionState.FINISHED)
+    assert len(took_seconds) == 5
+
+
 def test_running_again_what_has_finished_changes_nothing(desk: Desk) -> None:
     desk.driver.open(MONDAY)
     desk.driver.run()

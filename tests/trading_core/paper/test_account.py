@@ -104,6 +104,9 @@ def test_todays_profit_starts_from_the_last_close() -> None:
     account.marks["ACME"] = 2 * ticks("11")
     today = account.positions_today["ACME"]
     assert today.unrealized_pnl_usd(account.price_usd("ACME")) == Decimal("9.95")
+    trade(account, "b", Side.BUY, 10, "10.50")
+    both = account.positions_today["ACME"]
+    assert both.unrealized_pnl_usd(account.price_usd("ACME")) == Decimal("14.95")
     assert account.last_equity_usd == Decimal("1010.05")
     assert account.last_prices_usd == {"ACME": Decimal("10.005")}
 

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -72,6 +73,14 @@ def test_an_order_before_the_first_trade_waits_for_it(minutes_after_nine: int) -
     assert order.is_open
     play(exchange)
     assert fills(exchange) == [(Side.BUY, 10, ticks("100.05"), exchange.tape.hours.opens_at)]
+
+
+def test_positions_are_marked_at_the_middle_of_the_last_quote_with_two_sides() -> None:
+    one_sided = replace(quote_bar(("0.01", "120.00")), bid=None, bid_size=0)
+    exchange = exchange_on(tape_of(QUIET, one_sided))
+    play(exchange, minutes=2)
+    assert exchange.quotes["ACME"].state.ask_ticks == ticks("120.00")
+    assert exchange.account.price_usd("ACME") == Decimal("100.025")
 
 
 def test_a_resting_limit_is_filled_within_the_minute_that_reaches_it() -> None:

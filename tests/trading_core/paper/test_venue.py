@@ -119,6 +119,15 @@ def test_day_orders_of_a_session_left_early_expire_with_it(venue: Venue) -> None
     assert order.status is OrderStatus.EXPIRED
 
 
+def test_an_order_sent_after_the_close_is_worked_the_next_day(venue: Venue) -> None:
+    venue.open_session(SPEC)
+    venue.advance(venue.current().tape.hours.closes_at)
+    taken(venue.submit(market("late", Side.BUY, 10)))
+    venue.open_session(replace(SPEC, date=NEXT_DAY))
+    play(venue, 1)
+    assert venue.current().account.quantity("ACME") == 10
+
+
 def test_a_session_that_cannot_be_loaded_leaves_the_old_one_as_it_was(venue: Venue) -> None:
     busy(venue)
     before = picture(venue.current())

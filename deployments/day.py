@@ -41,7 +41,7 @@ def make_request(
     Raises:
         ConfigurationError: Names the file, line and field that is wrong, or the option.
     """
-    from trading_core.paper.sessions import SessionSpec, load_tape
+    from trading_core.paper.market.sessions import SessionSpec, load_tape
 
     if directory is not None and day is None:
         raise ConfigurationError(

@@ -1,6 +1,6 @@
 """Run the paper exchange: `python -m trading_core.paper`."""
 
-from trading_core.paper.app import NAME, paper_app
+from trading_core.paper.door.app import NAME, paper_app
 from trading_core.service import serve
 from trading_core.settings import Settings
 

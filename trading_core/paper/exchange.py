@@ -15,6 +15,14 @@ from datetime import datetime, timedelta
 from trading_core.domain.orders import OrderRequest, OrderStatus, OrderType, Side
 from trading_core.paper.account import Account
 from trading_core.paper.liquidity import Liquidity, Trade
+from trading_core.paper.market.sessions import SessionSpec
+from trading_core.paper.market.tape import (
+    QUOTE_OFFSETS_SECONDS,
+    QuoteState,
+    Tape,
+    TradeBar,
+    quote_states,
+)
 from trading_core.paper.orders import (
     Execution,
     PaperOrder,
@@ -23,14 +31,6 @@ from trading_core.paper.orders import (
     duplicate,
     forbidden,
     unprocessable,
-)
-from trading_core.paper.sessions import SessionSpec
-from trading_core.paper.tape import (
-    QUOTE_OFFSETS_SECONDS,
-    QuoteState,
-    Tape,
-    TradeBar,
-    quote_states,
 )
 
 _MINUTE = timedelta(minutes=1)

@@ -11,8 +11,8 @@ from itertools import count
 
 from trading_core._engine import Match, OrderBook
 from trading_core.domain.orders import Side
+from trading_core.paper.market.tape import QuoteState
 from trading_core.paper.orders import PaperOrder
-from trading_core.paper.tape import QuoteState
 
 _OPPOSITE = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
 

@@ -20,8 +20,8 @@ from trading_core.errors import CheckFailed, ConfigurationError, InvariantViolat
 from trading_core.paper.account import Account
 from trading_core.paper.exchange import Exchange
 from trading_core.paper.journal import Journal, Record, resume_journal, start_journal
+from trading_core.paper.market.sessions import SessionSpec, load_tape
 from trading_core.paper.orders import PaperOrder, Refusal, not_found, unprocessable
-from trading_core.paper.sessions import SessionSpec, load_tape
 
 log = structlog.get_logger(__name__)
 

@@ -12,11 +12,11 @@ from tests.fix_service import served
 from trading_core.broker.http import Endpoint
 from trading_core.domain.orders import OrderRequest, OrderType, Side, TimeInForce
 from trading_core.paper.account import Account
-from trading_core.paper.app import paper_app
+from trading_core.paper.door.app import paper_app
 from trading_core.paper.exchange import Exchange
-from trading_core.paper.hours import hours_of
-from trading_core.paper.sessions import SessionSpec
-from trading_core.paper.tape import Prices, QuoteBar, SymbolTape, Tape, TradeBar, make_tape
+from trading_core.paper.market.hours import hours_of
+from trading_core.paper.market.sessions import SessionSpec
+from trading_core.paper.market.tape import Prices, QuoteBar, SymbolTape, Tape, TradeBar, make_tape
 from trading_core.settings import Settings
 
 DAY = date(2024, 3, 5)

@@ -20,8 +20,8 @@ from tests.trading_core.paper.exchange_parts import (
 from trading_core.domain.orders import OrderRequest, OrderStatus, Side, TimeInForce
 from trading_core.paper.account import Account
 from trading_core.paper.exchange import Exchange
-from trading_core.paper.hours import hours_of
-from trading_core.paper.tape import SymbolTape, make_tape
+from trading_core.paper.market.hours import hours_of
+from trading_core.paper.market.tape import SymbolTape, make_tape
 
 QUIET = quote_bar(("100.00", "100.05"))
 

@@ -17,8 +17,8 @@ from trading_core.domain.orders import (
     TimeInForce,
 )
 from trading_core.paper.exchange import Exchange
-from trading_core.paper.sessions import load_tape
-from trading_core.paper.tape import quote_states
+from trading_core.paper.market.sessions import load_tape
+from trading_core.paper.market.tape import quote_states
 
 SYMBOLS = ("CRUX", "DYNE")
 TAPE = load_tape(SPEC)

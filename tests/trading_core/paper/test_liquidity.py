@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 from tests.trading_core.paper.exchange_parts import limit, market, ticks
 from trading_core.domain.orders import OrderRequest, Side
 from trading_core.paper.liquidity import Liquidity, Trade
+from trading_core.paper.market.tape import QuoteState
 from trading_core.paper.orders import PaperOrder
-from trading_core.paper.tape import QuoteState
 
 NOW = datetime(2024, 3, 5, 14, 30, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.trading_core.paper.exchange_parts import DAY, SPEC, limit, market
-from tests.trading_core.paper.test_bar_files import DAY as BARS_DAY
-from tests.trading_core.paper.test_bar_files import Files
+from tests.trading_core.paper.market.test_bar_files import DAY as BARS_DAY
+from tests.trading_core.paper.market.test_bar_files import Files
 from trading_core.domain.orders import OrderStatus, Side, TimeInForce
 from trading_core.errors import (
     CheckFailed,
@@ -18,8 +18,8 @@ from trading_core.errors import (
 )
 from trading_core.paper.exchange import Exchange
 from trading_core.paper.journal import resume_journal
+from trading_core.paper.market.sessions import SessionSpec
 from trading_core.paper.orders import PaperOrder, Refusal
-from trading_core.paper.sessions import SessionSpec
 from trading_core.paper.venue import Venue
 
 NEXT_DAY = DAY + timedelta(days=1)

@@ -1,8 +1,8 @@
 from dataclasses import replace
 
 from tests.trading_core.paper.exchange_parts import quote_bar, tape_of, ticks, trade_bar
-from trading_core.paper.hours import hours_of
-from trading_core.paper.tape import QuoteState, SymbolTape, make_tape, quote_states
+from trading_core.paper.market.hours import hours_of
+from trading_core.paper.market.tape import QuoteState, SymbolTape, make_tape, quote_states
 
 RISING = quote_bar(("10", "10.1"), ("10.5", "10.6"), ("9.9", "10"), ("10.2", "10.3"))
 FALLING = quote_bar(("10", "10.1"), ("10.5", "10.6"), ("9.7", "9.8"), ("9.8", "9.9"))

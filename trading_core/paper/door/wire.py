@@ -10,9 +10,9 @@ from trading_core.domain.orders import Side
 from trading_core.domain.positions import Position
 from trading_core.paper.account import Account
 from trading_core.paper.exchange import Exchange, ShownQuote, Update
-from trading_core.paper.hours import Hours, day_after
+from trading_core.paper.market.hours import Hours, day_after
+from trading_core.paper.market.tape import TradeBar
 from trading_core.paper.orders import Execution, PaperOrder, derived_id
-from trading_core.paper.tape import TradeBar
 
 Body = dict[str, Any]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from trading_core.errors import ConfigurationError
-from trading_core.paper.bar_files import load_bar_files
-from trading_core.paper.synthetic import make_synthetic
-from trading_core.paper.tape import Tape
+from trading_core.paper.market.bar_files import load_bar_files
+from trading_core.paper.market.synthetic import make_synthetic
+from trading_core.paper.market.tape import Tape
 
 STARTING_CASH_USD = Decimal("100000.00")
 

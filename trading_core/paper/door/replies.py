@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from fastapi import Request
 
-from trading_core.paper.intake import Body, read_body
+from trading_core.paper.door.intake import Body, read_body
 from trading_core.paper.orders import Refusal
 
 _T = TypeVar("_T")

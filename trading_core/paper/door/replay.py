@@ -6,14 +6,14 @@ from fastapi import APIRouter, Request
 
 from trading_core.clock import stopwatch_seconds
 from trading_core.metrics import Metrics
-from trading_core.paper import wire
+from trading_core.paper.door import wire
+from trading_core.paper.door.intake import read_moment, read_session
+from trading_core.paper.door.replies import RefusedError, accepted, body_of
+from trading_core.paper.door.streams import MarketData, TradeUpdates
+from trading_core.paper.door.wire import Body
 from trading_core.paper.exchange import Exchange
-from trading_core.paper.intake import read_moment, read_session
 from trading_core.paper.orders import not_found
-from trading_core.paper.replies import RefusedError, accepted, body_of
-from trading_core.paper.streams import MarketData, TradeUpdates
 from trading_core.paper.venue import Venue
-from trading_core.paper.wire import Body
 
 
 def replay_routes(

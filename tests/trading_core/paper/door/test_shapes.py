@@ -10,9 +10,9 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # it ships no types
 
 from tests.fix_service import served
+from tests.trading_core.paper.door.test_app import CREDENTIALS, advance, submit
 from tests.trading_core.paper.exchange_parts import DAY, settings_in
-from tests.trading_core.paper.test_app import CREDENTIALS, advance, submit
-from trading_core.paper.app import paper_app
+from trading_core.paper.door.app import paper_app
 
 pytestmark = pytest.mark.real_bars
 

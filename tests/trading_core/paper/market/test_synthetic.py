@@ -3,8 +3,8 @@ from datetime import date
 import pytest
 
 from trading_core.errors import ConfigurationError
-from trading_core.paper.synthetic import DEFAULT_SYMBOLS, make_synthetic
-from trading_core.paper.tape import quote_states
+from trading_core.paper.market.synthetic import DEFAULT_SYMBOLS, make_synthetic
+from trading_core.paper.market.tape import quote_states
 
 DAY = date(2024, 3, 5)
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from trading_core.paper import wire
+from trading_core.paper.door import wire
+from trading_core.paper.door.intake import read_body
 from trading_core.paper.exchange import Exchange, Update
-from trading_core.paper.intake import read_body
 from trading_core.paper.orders import Refusal
 
 _BACKLOG_MAX = 10_000

@@ -9,7 +9,7 @@ import pytest
 
 from tests.fix_service import served
 from tests.trading_core.paper.exchange_parts import DAY, settings_in
-from trading_core.paper.app import paper_app
+from trading_core.paper.door.app import paper_app
 
 CREDENTIALS = {
     "APCA-API-KEY-ID": "the broker_key_id",

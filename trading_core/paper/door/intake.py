@@ -13,8 +13,8 @@ from typing import Any
 
 from trading_core.domain.orders import OrderRequest, OrderType, Side, TimeInForce
 from trading_core.errors import ConfigurationError
+from trading_core.paper.market.sessions import STARTING_CASH_USD, SessionSpec
 from trading_core.paper.orders import Refusal, unprocessable
-from trading_core.paper.sessions import STARTING_CASH_USD, SessionSpec
 
 _QUANTITY_MAX = 1_000_000_000
 _LIMIT_USD_MAX = Decimal(1_000_000)

@@ -15,7 +15,7 @@ from trading_core.broker.client import Broker
 from trading_core.broker.http import Endpoint
 from trading_core.broker.replay import Replay, ReplaySession, SessionRequest
 from trading_core.domain.orders import Order, OrderRequest, Side
-from trading_core.paper.streams import Listener
+from trading_core.paper.door.streams import Listener
 
 KEY, SECRET = "the broker_key_id", "the broker_secret_key"
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from trading_core.errors import ConfigurationError
-from trading_core.paper.hours import day_after, hours_of
-from trading_core.paper.tape import Prices, QuoteBar, SymbolTape, Tape, TradeBar, make_tape
+from trading_core.paper.market.hours import day_after, hours_of
+from trading_core.paper.market.tape import Prices, QuoteBar, SymbolTape, Tape, TradeBar, make_tape
 
 _CENT_TICKS = 100
 _STEPS_PER_MINUTE = 6

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from trading_core.errors import ConfigurationError
-from trading_core.paper.hours import hours_of
-from trading_core.paper.tape import Prices, QuoteBar, SymbolTape, Tape, TradeBar, make_tape
+from trading_core.paper.market.hours import hours_of
+from trading_core.paper.market.tape import Prices, QuoteBar, SymbolTape, Tape, TradeBar, make_tape
 
 _MINUTE_MS = 60_000
 _DAY_MS = 24 * 60 * _MINUTE_MS

@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from trading_core.errors import ConfigurationError
-from trading_core.paper.hours import day_after, hours_of, trading_days
+from trading_core.paper.market.hours import day_after, hours_of, trading_days
 
 
 def test_a_session_starts_at_nine_in_new_york_whatever_the_season() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from trading_core.paper.hours import Hours
+from trading_core.paper.market.hours import Hours
 
 # The instants within a minute, in seconds, at which its four quotes are shown.
 QUOTE_OFFSETS_SECONDS = (0, 20, 40, 60)

@@ -8,14 +8,14 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from trading_core.metrics import Metrics
-from trading_core.paper import wire
-from trading_core.paper.hours import day_after, trading_days
-from trading_core.paper.intake import read_moment, read_order
+from trading_core.paper.door import wire
+from trading_core.paper.door.intake import read_moment, read_order
+from trading_core.paper.door.replies import RefusedError, accepted, body_of
+from trading_core.paper.door.streams import TradeUpdates
+from trading_core.paper.door.wire import Body
+from trading_core.paper.market.hours import day_after, trading_days
 from trading_core.paper.orders import Execution, PaperOrder, derived_id, not_found, unprocessable
-from trading_core.paper.replies import RefusedError, accepted, body_of
-from trading_core.paper.streams import TradeUpdates
 from trading_core.paper.venue import Venue
-from trading_core.paper.wire import Body
 
 _T = TypeVar("_T")
 _CALENDAR_SPAN = timedelta(days=366)

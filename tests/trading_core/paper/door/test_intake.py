@@ -6,7 +6,7 @@ import pytest
 
 from trading_core.domain.orders import OrderRequest, OrderType, Side, TimeInForce
 from trading_core.errors import ConfigurationError
-from trading_core.paper.intake import read_body, read_moment, read_order, read_session
+from trading_core.paper.door.intake import read_body, read_moment, read_order, read_session
 from trading_core.paper.orders import Refusal
 
 ORDER = {"symbol": "ACME", "qty": "10", "side": "buy", "type": "market", "time_in_force": "day"}

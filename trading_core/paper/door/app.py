@@ -16,12 +16,12 @@ from starlette.exceptions import HTTPException
 
 from trading_core.health import Health
 from trading_core.metrics import Metrics
-from trading_core.paper.market_data_door import market_data_routes
+from trading_core.paper.door.market_data import market_data_routes
+from trading_core.paper.door.replay import replay_routes
+from trading_core.paper.door.replies import RefusedError
+from trading_core.paper.door.streams import MarketData, TradeUpdates
+from trading_core.paper.door.trading import trading_routes
 from trading_core.paper.orders import Refusal, unprocessable
-from trading_core.paper.replay_door import replay_routes
-from trading_core.paper.replies import RefusedError
-from trading_core.paper.streams import MarketData, TradeUpdates
-from trading_core.paper.trading_door import trading_routes
 from trading_core.paper.venue import Venue
 from trading_core.service import build_app
 from trading_core.settings import Settings

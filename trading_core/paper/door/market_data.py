@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
-from trading_core.paper import wire
+from trading_core.paper.door import wire
+from trading_core.paper.door.intake import read_moment
+from trading_core.paper.door.replies import RefusedError, accepted
+from trading_core.paper.door.wire import Body
 from trading_core.paper.exchange import Exchange
-from trading_core.paper.intake import read_moment
 from trading_core.paper.orders import unprocessable
-from trading_core.paper.replies import RefusedError, accepted
 from trading_core.paper.venue import Venue
-from trading_core.paper.wire import Body
 
 BarsPerPage = Annotated[int, Query(ge=1, le=10_000)]
 

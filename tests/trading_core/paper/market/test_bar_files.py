@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from trading_core.errors import ConfigurationError
-from trading_core.paper.bar_files import load_bar_files
-from trading_core.paper.tape import Prices, QuoteBar, TradeBar
+from trading_core.paper.market.bar_files import load_bar_files
+from trading_core.paper.market.tape import Prices, QuoteBar, TradeBar
 
 DAY = date(2013, 10, 7)
 FIRST_MS = 34_200_000

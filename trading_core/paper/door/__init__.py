@@ -1,0 +1,1 @@
+"""The way in: Alpaca's REST and streams, and the replay door."""

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -20,7 +21,8 @@ from trading_core.settings import Settings
 
 T = TypeVar("T")
 
-_HEALTH_WITHIN = seconds(3)
+# A service may itself wait seconds for a database that does not answer.
+_HEALTH_WITHIN = seconds(10)
 _CONTROL_WITHIN = seconds(15)
 
 
@@ -144,7 +146,9 @@ class HttpCore:
 
     def health(self) -> Sequence[ServiceHealth]:
         """See `Core`."""
-        return [self._health(name) for name in self._names]
+        # Together: one that waits for a dead database must not make the others wait for it.
+        with ThreadPoolExecutor(len(self._names)) as threads:
+            return list(threads.map(self._health, self._names))
 
     def market_times(self) -> Mapping[str, datetime]:
         """See `Core`."""

@@ -1,0 +1,150 @@
+"""Halting works round whatever is down; resuming wants every condition and a second person."""
+
+from typing import Any
+
+import pytest
+
+from flows.emergency.resume_trading import resume_trading
+from flows.emergency.trading_halt import trading_halt
+from tests.fix_core import Core
+from tests.flows.artifacts import table_of, text_of
+from tests.flows.conftest import no_database, no_exchange, open_session
+from trading_core import halt_request
+from trading_core.errors import CheckFailed, NotVerified
+
+
+@pytest.fixture(scope="module")
+def module_core(worked_on: Core) -> Core:
+    """A core at 09:00 of a session."""
+    open_session(worked_on)
+    return worked_on
+
+
+@pytest.fixture
+def core(module_core: Core) -> Core:
+    """A core whose trading is allowed."""
+    if trading_state(module_core)["breaker"] == "OPEN":
+        with module_core.peer("gateway") as gateway:
+            word = {"reason": "next test", "actor": "tests"}
+            gateway.post("/api/v1/circuit-breaker/reset", word)
+    module_core.allow_trading()
+    return module_core
+
+
+def trading_state(core: Core) -> dict[str, Any]:
+    with core.peer("trade_executor") as executor:
+        state: dict[str, Any] = executor.get("/state")
+        return state
+
+
+def verdicts(state: Any) -> dict[str, str]:
+    return {row["check"]: row["verdict"] for row in table_of(state, "trading-halt")}
+
+
+BOTH = {"trading halted": "PASS", "open orders cancelled": "PASS"}
+
+
+def test_a_halt_stops_the_core_and_says_so(core: Core) -> None:
+    state = trading_halt("suspected breach", return_state=True)
+
+    assert state.is_completed(), state
+    found = trading_state(core)
+    assert (found["mode"], found["trading_enabled"]) == ("halted", False)
+    assert (found["reason"], found["actor"]) == ("suspected breach", "on-call")
+    assert verdicts(state) == BOTH
+    assert "Trading halted: suspected breach" in text_of(state, "trading-halt-record")
+    kinds = [row["kind"] for row in table_of(state, "trading-halt-ledger")]
+    assert kinds == ["intent", "effect", "proof"]
+
+
+def test_halting_twice_halts_once(core: Core) -> None:
+    trading_halt("first")
+    again = trading_halt("second", return_state=True)
+    assert again.is_completed()
+    assert trading_state(core)["reason"] == "first"
+
+
+def test_a_rehearsed_halt_halts_nothing(core: Core) -> None:
+    trading_halt("drill", dry_run=True)
+    assert trading_state(core)["trading_enabled"]
+
+
+def test_a_halt_works_with_the_database_gone_and_is_in_the_ledger_afterwards(core: Core) -> None:
+    with no_database(core):
+        state = trading_halt("database fire", return_state=True)
+        assert state.is_completed(), state
+        assert trading_state(core)["mode"] == "halted"
+    journal = core.settings.root / "runbooks" / "break_glass.jsonl"
+    assert "database fire" in journal.read_text()
+
+    resume_trading("it is back", "bob", return_state=True)
+    assert not journal.exists()
+
+
+def test_a_halt_works_with_the_executor_dead_and_waits_for_it(core: Core) -> None:
+    core.kill("trade_executor")
+    try:
+        state = trading_halt("executor hangs", return_state=True)
+        assert state.is_completed(), state
+        assert halt_request.pending(core.settings.root) is not None
+    finally:
+        core.start("trade_executor")
+        core.await_ready("trade_executor")
+    found = trading_state(core)
+    assert (found["mode"], found["reason"]) == ("halted", "executor hangs")
+
+
+def test_with_the_exchange_dead_the_core_is_halted_and_the_orders_are_not_confirmed(
+    core: Core,
+) -> None:
+    with no_exchange(core):
+        state = trading_halt("broker_down", return_state=True)
+        assert verdicts(state) == BOTH | {"open orders cancelled": "FAIL"}
+    error = state.result(raise_on_failure=False)
+    assert isinstance(error, NotVerified)
+    assert "look at the broker's open orders" in error.next_step
+    assert trading_state(core)["mode"] == "halted"
+
+
+def test_whoever_asks_cannot_approve(core: Core) -> None:
+    trading_halt("drill")
+    state = resume_trading("all fine", "On-Call ", return_state=True)
+    error = state.result(raise_on_failure=False)
+    assert isinstance(error, CheckFailed)
+    assert "expected approval by somebody else" in str(error)
+    assert trading_state(core)["mode"] == "halted"
+
+
+def test_with_a_second_person_trading_resumes(core: Core) -> None:
+    trading_halt("drill")
+    state = resume_trading("all fine", "bob", return_state=True)
+    assert state.is_completed(), state
+    assert trading_state(core)["accepts_orders"]
+    facts = [row["what"] for row in table_of(state, "resume-trading-ledger")]
+    assert facts == ["resume trading", "asked to resume trading", "verified: resume trading"]
+
+
+def test_an_open_breaker_is_reset_and_trading_resumed_as_two_changes(core: Core) -> None:
+    with core.peer("trade_executor") as executor:
+        executor.post("/halt", {"reason": "loss", "actor": "tests", "kind": "breaker"})
+    state = resume_trading("looked into", "bob", return_state=True)
+    assert state.is_completed(), state
+    assert trading_state(core)["breaker"] == "CLOSED"
+    intents = [
+        row["what"] for row in table_of(state, "resume-trading-ledger") if row["kind"] == "intent"
+    ]
+    assert intents == ["reset the circuit breaker", "resume trading"]
+
+
+def test_a_condition_that_does_not_hold_keeps_trading_halted(core: Core) -> None:
+    trading_halt("drill")
+    core.kill("strategy_engine")
+    try:
+        state = resume_trading("all fine", "bob", return_state=True)
+    finally:
+        core.start("strategy_engine")
+        core.await_ready("strategy_engine")
+    error = state.result(raise_on_failure=False)
+    assert isinstance(error, CheckFailed)
+    assert "not strategy_engine" in str(error)
+    assert trading_state(core)["mode"] == "halted"

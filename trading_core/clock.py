@@ -25,6 +25,7 @@ class SystemClock:
     """The wall clock of this machine."""
 
     def now(self) -> datetime:
+        """Return this machine's time."""
         return datetime.now(UTC)
 
 
@@ -35,10 +36,11 @@ class SteppedClock:
         self._now = _aware(start)
 
     def now(self) -> datetime:
+        """Return the moment it was last moved to."""
         return self._now
 
     def move_to(self, moment: datetime) -> None:
-        """Set the clock to `moment` (aware). Moving backwards is allowed: a new session may be older."""
+        """Set the clock to `moment` (aware); backwards as well: a new session may be older."""
         self._now = _aware(moment)
 
 

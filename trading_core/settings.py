@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     )
     schedules_active: bool = Field(
         default=False,
-        description="Whether deployments' schedules fire. Off in a replay, whose clock is not ours.",
+        description="Whether deployments' schedules fire. Off in a replay: its clock is not ours.",
     )
     trading_endpoint: str | None = Field(
         default=None,

@@ -77,7 +77,8 @@ class OrderRequest:
             raise ValueError(f"quantity: expected at least 1 share, was {self.quantity}")
         if (self.type is OrderType.LIMIT) != (self.limit_price_usd is not None):
             raise ValueError(
-                f"limit_price_usd: expected exactly for limit orders, was {self.limit_price_usd} on a {self.type} order"
+                f"limit_price_usd: expected exactly for limit orders, was {self.limit_price_usd} "
+                f"on a {self.type} order"
             )
 
 

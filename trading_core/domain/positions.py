@@ -45,7 +45,7 @@ class Position:
             )
         closing = min(abs(signed), abs(self.quantity)) * (1 if signed > 0 else -1)
         closed = self._after_closing(closing, fill.price_usd)
-        return closed._after_opening(signed - closing, fill.price_usd)
+        return closed._after_opening(signed - closing, fill.price_usd)  # noqa: SLF001 - one class
 
     def _after_closing(self, signed: int, price_usd: Decimal) -> "Position":
         share = (self.cost_basis_usd * -signed / self.quantity).quantize(

@@ -209,3 +209,26 @@ def test_a_command_that_cannot_be_carried_out_stops_the_exchange(
     assert "could not be carried out" in venue.failure
     with pytest.raises(TradingError):
         venue.submit(market("b", Side.BUY, 1))
+
+
+@pytest.mark.real_bars
+def test_a_real_day_plays_to_its_close_and_is_the_same_when_started_again(
+    tmp_path: Path, bars_dir: Path
+) -> None:
+    venue = Venue(tmp_path)
+    venue.open_session(SessionSpec("bars", str(bars_dir), BARS_DAY, None, 0))
+    for number in range(1, 391):
+        play(venue, number)
+        if number % 30 == 0:
+            taken(venue.submit(market(f"buy {number}", Side.BUY, 10, symbol="BAC")))
+    exchange = venue.current()
+    assert exchange.done
+    hours = exchange.tape.hours
+    bars = [len(exchange.bars(s, hours.opens_at, hours.closes_at)) for s in exchange.tape.symbols]
+    assert bars == [389, 390, 390, 390]
+    assert exchange.account.quantity("BAC") == 120
+    before = picture(exchange)
+    venue.close()
+    again = Venue(tmp_path)
+    assert picture(again.current()) == before
+    again.close()

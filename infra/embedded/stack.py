@@ -166,6 +166,7 @@ def _sweep(supervisor: Supervisor) -> None:
     """Stop what is left of a stack whose supervisor is gone."""
     if supervisor.is_running():
         return
+    supervisor.socket.unlink(missing_ok=True)
     left = supervisor.family()
     for process in left:
         _signal(process, signal.SIGINT)  # to PostgreSQL, Redis and Python alike: leave cleanly

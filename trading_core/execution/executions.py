@@ -47,6 +47,7 @@ class Executions:
             Unreachable: It could not be recorded; the stream is to be opened anew and caught up.
         """
         if update.fill is not None:
+            self._name(update.order)
             self._record(session, update.fill, "stream")
         elif update.order.status.is_final:
             self._end(update.order)
@@ -61,10 +62,13 @@ class Executions:
         """
         with self._database.transaction() as connection:
             open_now = orders.open_orders(connection, session.account)
-        oldest = min([order.submitted_at for order in open_now], default=None)
+        # Named first: an order whose fills are recorded is not open any more.
+        for order in open_now:
+            if order.exchange_order_id is None:
+                self._name(self._broker.order_by_client_id(order.request.client_order_id))
         since = start_of_date(session.trading_date)
-        if oldest is not None:
-            since = min(since, start_of_date(trading_date_of(oldest)))
+        for order in open_now:
+            since = min(since, start_of_date(trading_date_of(order.submitted_at)))
         for fill in self._broker.fills_after(since - timedelta(microseconds=1)):
             self._record(session, fill, "catch_up")
         self.compare_open_orders(session, settled=False)
@@ -180,8 +184,7 @@ class Executions:
                     orders.record_refusal(connection, order_id, NEVER_SENT)
             return
         if ours.exchange_order_id is None:
-            with self._database.transaction() as connection:
-                orders.record_adoption(connection, order_id, str(theirs.exchange_order_id))
+            self._name(theirs)
         if theirs.status.is_final:
             self._end(theirs)
 
@@ -205,6 +208,15 @@ class Executions:
                 UNKNOWN_TO_EXCHANGE,
             )
             risk.append(connection, event)
+
+    def _name(self, theirs: Order | None) -> None:
+        # The exchange has an order of ours, whose acknowledgement may have been lost on the way.
+        if theirs is None:
+            return
+        with self._database.transaction() as connection:
+            orders.record_adoption(
+                connection, theirs.request.client_order_id, str(theirs.exchange_order_id)
+            )
 
     def _end(self, order: Order) -> None:
         with self._database.transaction() as connection:

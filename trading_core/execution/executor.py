@@ -32,7 +32,7 @@ from trading_core.execution.signals import Outcome, Signal
 from trading_core.execution.sweep import Swept, sweep
 from trading_core.execution.switch import TradingSwitch
 from trading_core.ledger.day import start_of_day
-from trading_core.ledger.session import Session, current_session, trading_date_of
+from trading_core.ledger.session import Session, trading_date_of
 from trading_core.metrics import Metrics
 from trading_core.settings import Settings
 from trading_core.storage import pnl, positions, risk
@@ -113,7 +113,7 @@ class Executor:
     def state(self) -> TradingState:
         """Return the state of trading in the session that is open now, if that can be asked."""
         try:
-            self._enter(current_session(self._glance))
+            self._look(self._glance)
         except TradingError as error:
             log.info("session not looked at", error=str(error))
         return self.switch.state
@@ -129,7 +129,7 @@ class Executor:
             Unreachable: The exchange does not answer: ask again.
             CheckFailed: There is no session, or `now` is of another day.
         """
-        session = self._enter(current_session(self.broker))
+        session = self._look(self.broker)
         if trading_date_of(now) != session.trading_date:
             raise CheckFailed(
                 f"signals: expected those of {session.trading_date}, were of {now.isoformat()}",
@@ -146,7 +146,7 @@ class Executor:
         self._market_now = now
         replayed = self._replay.session()
         if replayed is None:
-            session = self._enter(current_session(self.broker))
+            session = self._look(self.broker)
             self._executions.catch_up(session)
         else:
             session = self._enter(Session(replayed.account_number, replayed.date))
@@ -173,7 +173,7 @@ class Executor:
 
     def enable(self, word: Word, *, resume: bool) -> TradingState:
         """Allow orders in the session that is open now; raises as `TradingSwitch.enable`."""
-        self._begin(self._enter(current_session(self.broker)))
+        self._begin(self._look(self.broker))
         return self._show(self.switch.enable(word, resume=resume))
 
     def reset_breaker(self, word: Word) -> TradingState:
@@ -183,6 +183,11 @@ class Executor:
     def sweep(self) -> Swept:
         """Cancel every open order and look again."""
         return sweep(self.quick_broker, self.switch)
+
+    def _look(self, broker: Broker) -> Session:
+        account, clock = broker.account(), broker.clock()
+        self._market_now = clock.now
+        return self._enter(Session(account.account_number, trading_date_of(clock.now)))
 
     def _enter(self, session: Session) -> Session:
         with self._entering:
@@ -214,12 +219,12 @@ class Executor:
         return Decimal(0)
 
     def _hear(self, update: TradeUpdate) -> None:
-        session = self._session or self._enter(current_session(self.broker))
+        session = self._session or self._look(self.broker)
         self._executions.hear(session, update)
 
     def _catch_up(self) -> None:
         try:
-            session = self._enter(current_session(self.broker))
+            session = self._look(self.broker)
         except CheckFailed:
             return  # no session is open, so nothing was missed
         self._executions.catch_up(session)

@@ -117,8 +117,9 @@ def record_adoption(connection: Connection, client_order_id: str, exchange_order
     """Write down that an order of ours turned out to be at the exchange already."""
     connection.execute(
         "UPDATE orders SET status = CASE status WHEN 'intended' THEN 'new' ELSE status END,"
-        " exchange_order_id = %s WHERE client_order_id = %s",
-        (exchange_order_id, client_order_id),
+        " exchange_order_id = %(theirs)s WHERE client_order_id = %(ours)s"
+        " AND exchange_order_id IS DISTINCT FROM %(theirs)s",
+        {"theirs": exchange_order_id, "ours": client_order_id},
     )
 
 

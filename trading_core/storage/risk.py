@@ -46,11 +46,11 @@ def append(connection: Connection, event: RiskEvent) -> None:
 
 
 def recent(connection: Connection, account: str, limit: int = 100) -> list[RiskEvent]:
-    """Return the account's last decisions, newest first."""
+    """Return the account's last decisions, the last recorded first."""
     with connection.cursor(row_factory=class_row(RiskEvent)) as cursor:
         cursor.execute(
             "SELECT account, event_type, severity, message, facts, occurred_at FROM risk_events"
-            " WHERE account = %s ORDER BY occurred_at DESC, id DESC LIMIT %s",
+            " WHERE account = %s ORDER BY id DESC LIMIT %s",
             (account, limit),
         )
         return cursor.fetchall()

@@ -185,6 +185,16 @@ def test_an_intent_that_did_leave_is_adopted(books: Books) -> None:
     assert (order.status, order.filled_quantity) == (OrderStatus.CANCELED, 50)
 
 
+@pytest.mark.parametrize("way", [Books.hear_all, lambda books: books.executions.catch_up(SESSION)])
+def test_an_order_filled_before_its_acknowledgement_was_recorded_is_named(
+    books: Books, way: Callable[[Books], None]
+) -> None:
+    books.broker.submit(books.intend("a", quantity=50))
+    way(books)
+    order = books.order("a")
+    assert (order.status, order.exchange_order_id) == (OrderStatus.FILLED, "order-1")
+
+
 def test_an_acknowledged_order_the_exchange_lost_is_closed_and_reported(books: Books) -> None:
     books.intend("a")
     with books.database.transaction() as connection:

@@ -79,8 +79,8 @@ def test_risk_events_are_found_by_their_facts(connection: Connection) -> None:
     with connection:
         risk.append(connection, later)
         risk.append(connection, event)
-        assert risk.recent(connection, "PA1") == [later, event]
-        assert risk.recent(connection, "PA1", limit=1) == [later]
+        assert risk.recent(connection, "PA1") == [event, later]
+        assert risk.recent(connection, "PA1", limit=1) == [event]
         assert risk.is_recorded(connection, "PA1", "daily_loss", {"level": "warning"})
         assert not risk.is_recorded(connection, "PA1", "daily_loss", {"level": "breaker"})
         assert not risk.is_recorded(connection, "PA2", "daily_loss", {"level": "warning"})

@@ -24,7 +24,7 @@ unexport CONDA_PREFIX
 
 DAY_OPTIONS := $(if $(DATA),--data "$(DATA)") $(if $(DATE),--date "$(DATE)") $(if $(SEED),--seed "$(SEED)")
 
-.PHONY: help day up down status halt test check bench clean lock packages
+.PHONY: help day up down status test check bench clean lock packages
 .PHONY: check-format check-lint check-types check-imports check-stub check-rust check-hosts
 
 help: ## this list

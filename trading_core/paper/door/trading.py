@@ -91,6 +91,9 @@ def _add_orders(routes: APIRouter, venue: Venue, updates: TradeUpdates, metrics:
 
     @routes.delete("/v2/orders")
     async def cancel_all() -> JSONResponse:
+        # Before the first session there is nothing to take back, and a halt must be told so.
+        if venue.exchange is None:
+            return JSONResponse([], status_code=207)
         orders = venue.cancel_all()
         tell()
         return JSONResponse([{"id": o.id, "status": 200} for o in orders], status_code=207)
@@ -120,8 +123,10 @@ def _add_order_queries(routes: APIRouter, venue: Venue) -> None:
         until: str = _FAR_FUTURE,
         after_order_id: str | None = None,
     ) -> list[Body]:
-        account = venue.current().account
         first, last = accepted(read_moment(after, "after")), accepted(read_moment(until, "until"))
+        if venue.exchange is None:
+            return []
+        account = venue.exchange.account
         behind = 0 if after_order_id is None else _sequence(account.order(after_order_id))
         found = [
             order

@@ -59,6 +59,13 @@ def test_before_the_first_session_every_question_is_answered_with_the_next_step(
     assert "/replay/session" in answer.json()["next_step"]
 
 
+def test_before_the_first_session_a_halt_is_told_that_no_order_is_open(fresh: httpx.Client) -> None:
+    assert fresh.get("/v2/orders").json() == []
+    cancelled = fresh.delete("/v2/orders")
+    assert cancelled.status_code == 207
+    assert cancelled.json() == []
+
+
 @pytest.mark.parametrize(
     "headers",
     [

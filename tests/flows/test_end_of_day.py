@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from prefect.settings import PREFECT_API_URL
 
 from flows.daily.end_of_day import end_of_day
 from tasks.kernel import PostgresLedger
@@ -120,23 +121,39 @@ def test_breaks_keep_the_day_open_and_the_report_is_made_all_the_same(
     assert backups_of(core) == [f"{ID}-with-breaks.dump", f"{ID}-with-breaks.manifest.json"]
 
 
-@pytest.mark.parametrize("action", ["ensure_backup_taken", "ensure_backup_verified"])
-def test_killed_in_the_middle_of_the_longest_steps(after_the_close: Core, action: str) -> None:
+@pytest.mark.parametrize(
+    ("action", "stuck_on"),
+    [
+        # The dump waits for the table.
+        ("ensure_backup_taken", "LOCK TABLE bars IN ACCESS EXCLUSIVE MODE"),
+        # No scratch database can be made.
+        ("ensure_backup_verified", "LOCK TABLE pg_database IN EXCLUSIVE MODE"),
+    ],
+)
+def test_killed_in_the_middle_of_the_longest_steps(
+    after_the_close: Core, action: str, stuck_on: str
+) -> None:
     core = after_the_close
     began = f"SELECT count(*) FROM effect_ledger WHERE key LIKE '%/{action}/{ID}'"
+    where = {"PREFECT_API_URL": str(PREFECT_API_URL.value())} | core.settings.environment()
     code = "from flows.daily.end_of_day import end_of_day; end_of_day()"
-    run = subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=PROJECT,
-        env=os.environ | core.settings.environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    assert poll(lambda: one_value(core, began) == 1, within=seconds(120), every=seconds(0.01))
-    run.send_signal(signal.SIGKILL)
-    run.wait()
+    with psycopg.connect(core.database.superuser_dsn.get_secret_value()) as holding:
+        holding.execute(stuck_on)
+        run = subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=PROJECT,
+            env=os.environ | where,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        reached = poll(lambda: one_value(core, began) == 1, within=seconds(120))
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+        holding.rollback()
 
+    assert reached, f"{action} was never begun"
+    assert one_value(core, began) == 1, "intended, and nothing more on record"
     assert one_value(core, "SELECT closed_at FROM trading_days") is None
 
 

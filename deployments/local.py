@@ -33,7 +33,7 @@ def run_here(settings: Settings, runbook: Runbook, words: Sequence[str], console
     _prepare(settings)
     flow = load(runbook)
     values = parameters.parse(runbook.name, words, flow.parameters.model_dump())
-    console.print(f"[bold]{runbook.name}[/]: {runbook.title}")
+    console.print(f"[bold]{runbook.title}[/]")
     console.print("  in this process; a throw-away Prefect server takes some seconds to start")
     # Typed as never returning for a flow whose result is not known.
     state: State[object] = flow(**values, return_state=True)  # type: ignore[assignment]

@@ -54,7 +54,6 @@ class FlowRun:
     state: str
     state_name: str
     message: str
-    parameters: Mapping[str, Any]
     state_at: datetime
     created_at: datetime
 
@@ -280,7 +279,6 @@ def _flow_run(body: Mapping[str, Any]) -> FlowRun:
         state=state["type"],
         state_name=state["name"],
         message=state["message"] or "",
-        parameters=body["parameters"],
         state_at=datetime.fromisoformat(state["timestamp"]),
         created_at=datetime.fromisoformat(body["created"]),
     )

@@ -40,13 +40,13 @@ def require_known(runbook: str, values: Mapping[str, Any], schema: Schema) -> No
         ConfigurationError: Names all that are wrong, and all there are.
     """
     known: Mapping[str, Any] = schema.get("properties", {})
-    wrong = [f"{name} is none" for name in values if name not in known]
+    wrong = [f"there is no {name}" for name in values if name not in known]
     wrong += [f"{name} is missing" for name in schema.get("required", ()) if name not in values]
     if wrong:
         raise ConfigurationError(
-            f"{runbook}: expected parameters of {', '.join(known) or 'no name'}, but "
+            f"{runbook}: expected parameters among {', '.join(known) or 'none'}; "
             f"{', '.join(wrong)}",
-            next_step="correct the --param words",
+            next_step="give each as --param name=value",
         )
 
 

@@ -132,6 +132,8 @@ def show_results(
         if key.endswith(_RECORD) and not with_record:
             continue
         if artifact.type == "table":
+            # Not the table's own title, which would be folded to the width of a narrow table.
+            console.print(f"\n[bold]{escape(_title(artifact))}[/]")
             console.print(as_table(artifact))
         elif artifact.type == "markdown":
             # A title of the first rank would be centred, far from all else.
@@ -153,8 +155,7 @@ def show_end(console: Console, run: FlowRun, next_step: str) -> None:
 def as_table(artifact: Artifact) -> Table:
     """Return a table artifact as a table of the terminal."""
     rows = _rows(artifact.data)
-    title = (artifact.description or artifact.key).splitlines()[0].lstrip("# ")
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    table = Table(header_style="dim")
     for name in dict.fromkeys(name for row in rows for name in row):
         numeric = all(_is_number(row.get(name)) for row in rows)
         table.add_column(str(name), justify="right" if numeric else "left", overflow="fold")
@@ -168,6 +169,10 @@ def coloured(value: object) -> str:
     text = escape("" if value is None else str(value))
     colour = _COLOURS.get(text)
     return f"[{colour}]{text}[/]" if colour else text
+
+
+def _title(artifact: Artifact) -> str:
+    return (artifact.description or artifact.key).splitlines()[0].lstrip("# ")
 
 
 def _rows(data: Any) -> list[Mapping[str, Any]]:

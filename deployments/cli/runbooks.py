@@ -74,7 +74,7 @@ def _run_deployed(
         schema = orchestrator.deployment(runbook.name).schema
         values = parameters.parse(runbook.name, words, schema)
         started = runner.start(orchestrator, runbook.name, values)
-        console.print(f"[bold]{runbook.name}[/]: {runbook.title}")
+        console.print(f"[bold]{runbook.title}[/]")
         console.print(f"  {settings.url('prefect_server')}/runs/flow-run/{started.id}")
         try:
             with Terminal(console, everything=everything) as terminal:

@@ -42,7 +42,9 @@ def test_a_word_without_an_equals_sign_is_refused() -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigurationError, match=r"of trading_date, dry_run.*raeson is none"):
+    with pytest.raises(
+        ConfigurationError, match=r"among trading_date, dry_run.*there is no raeson"
+    ):
         parse("halt", ["reason=drill", "raeson=drill"], _SCHEMA)
 
 

@@ -87,7 +87,7 @@ def test_a_value_of_the_wrong_type_is_refused_before_anything_runs(
     before = orchestrator.runs(deployment)
     with pytest.raises(ConfigurationError, match=r"'fail'.*not of type 'boolean'"):
         runner.start(orchestrator, NAME, {"fail": "perhaps"})
-    with pytest.raises(ConfigurationError, match="floor is none"):
+    with pytest.raises(ConfigurationError, match="there is no floor"):
         runner.start(orchestrator, NAME, {"floor": 3})
     assert orchestrator.runs(deployment) == before
 

@@ -21,6 +21,7 @@ from tasks.control import Core, HttpCore
 from tasks.kernel import (
     Approval,
     BreakGlassLedger,
+    Checklist,
     Ledger,
     LocalJournal,
     NoLedger,
@@ -29,6 +30,7 @@ from tasks.kernel import (
     begin,
 )
 from tasks.kernel.evidence import Progress, say, show_table, warn
+from tasks.trading_day import backup_of
 from trading_core.broker.client import Broker
 from trading_core.broker.contract import TradingApi
 from trading_core.errors import CheckFailed, TradingError, Unreachable
@@ -86,6 +88,10 @@ class Desk:
     def vault(self) -> Vault:
         """Where backups lie."""
         return Vault.of(self.settings, self.database)
+
+    def backup_id(self, books: Checklist) -> str:
+        """Return the id of the day's backup, which depends on whether its books agree."""
+        return backup_of(self.day, books)
 
     @property
     def processes(self) -> Supervisor:

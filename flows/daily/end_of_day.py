@@ -21,7 +21,7 @@ from tasks.people import notify_checklist, notify_day
 from tasks.pnl import ensure_pnl_frozen
 from tasks.reconciliation import check_books_agree, ensure_reconciliation_kept
 from tasks.reports import ensure_report_written
-from tasks.trading_day import backup_of, ensure_day_closed
+from tasks.trading_day import ensure_day_closed
 
 
 @flow(name="end-of-day")
@@ -45,7 +45,7 @@ def end_of_day(
         books = collect({"books agree": check_books_agree.submit(database, broker, day)})
 
         # Act.
-        backup_id = backup_of(day, books)
+        backup_id = desk.backup_id(books)
         ensure_reconciliation_kept(database, day, books)
         if books.is_ready:
             ensure_pnl_frozen(database, broker, day)

@@ -7,9 +7,8 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
-    ArtifactFilterKey,
 )
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import Artifact, State
 
 
 def table_of(state: State[Any], key: str) -> list[dict[str, Any]]:
@@ -28,13 +27,19 @@ def progress_of(state: State[Any], key: str) -> float:
     return float(_data(state, key))
 
 
+def left_by(state: State[Any]) -> set[str]:
+    """Return the keys of everything the run that ended in `state` left."""
+    return {str(one.key) for one in _artifacts(state)}
+
+
 def _data(state: State[Any], key: str) -> Any:
+    (found,) = [one for one in _artifacts(state) if one.key == key]
+    return found.data
+
+
+def _artifacts(state: State[Any]) -> list[Artifact]:
     flow_run_id = state.state_details.flow_run_id
     assert flow_run_id is not None
-    of_run = ArtifactFilter(
-        key=ArtifactFilterKey(any_=[key]),
-        flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id]),
-    )
+    of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id]))
     with get_client(sync_client=True) as client:
-        (found,) = client.read_artifacts(artifact_filter=of_run)
-    return found.data
+        return client.read_artifacts(artifact_filter=of_run)

@@ -1,0 +1,93 @@
+"""The core stops and starts in order, trading first, and the infrastructure is left alone.
+
+On a stack of its own: what is stopped here, others stand on.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    temporary_settings,
+)
+
+from flows.services.start_system import start_system
+from flows.services.stop_system import stop_system
+from tests.fix_stack import Stack, running_stack
+from tests.flows.artifacts import left_by, table_of
+from trading_core.errors import CheckFailed
+from trading_core.peers import Peer
+from trading_core.services import SERVICES, Group, in_group
+
+pytestmark = pytest.mark.slow
+
+CORE = [row.name for row in in_group(Group.CORE)]
+OTHERS = [row.name for row in SERVICES if row.group is not Group.CORE]
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack with a session at 09:00, and this process's environment pointing at it."""
+    with (
+        running_stack(tmp_path_factory.mktemp("own")) as stack,
+        pytest.MonkeyPatch.context() as environment,
+    ):
+        for name, value in stack.settings.environment().items():
+            environment.setenv(name, value)
+        api = f"{stack.settings.url('prefect_server')}/api"
+        with Peer(stack.settings, "gateway") as gateway:
+            wanted = {"source": "synthetic", "date": "2013-10-07", "seed": 1, "symbols": ["ACME"]}
+            gateway.post("/api/v1/session", wanted)
+        with temporary_settings({PREFECT_API_URL: api, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+            yield stack
+
+
+def ready(stack: Stack, names: list[str]) -> dict[str, bool]:
+    found = stack.status()
+    return {name: found[name].ready for name in names if name in found}
+
+
+def changes(state: Any, runbook: str) -> list[str]:
+    rows = table_of(state, f"{runbook}-ledger")
+    return [row["what"] for row in rows if row["kind"] == "intent"]
+
+
+def test_stopping_wants_a_second_person_before_any_service_stops(own: Stack) -> None:
+    state = stop_system("maintenance", "on-call", return_state=True)
+    assert isinstance(state.result(raise_on_failure=False), CheckFailed)
+    assert all(ready(own, CORE).values())
+
+
+def test_a_rehearsal_says_what_would_stop_and_stops_nothing(own: Stack) -> None:
+    state = stop_system("maintenance", "bob", dry_run=True, return_state=True)
+    plan = [row["would"] for row in table_of(state, "stop-system-plan")]
+    assert plan == [f"stop {name}" for name in reversed(CORE)]
+    assert all(ready(own, CORE).values())
+
+
+def test_the_core_stops_in_order_and_nothing_else(own: Stack) -> None:
+    before = {name: own.pids()[name] for name in OTHERS if name in own.pids()}
+    state = stop_system("maintenance", "bob", return_state=True)
+
+    assert state.is_completed(), state
+    assert changes(state, "stop-system") == [f"stop {name}" for name in reversed(CORE)]
+    assert not any(ready(own, CORE).values())
+    assert {name: own.pids()[name] for name in before} == before
+
+
+def test_the_core_starts_in_order_and_trading_stays_halted(own: Stack) -> None:
+    state = start_system(return_state=True)
+
+    assert state.is_completed(), state
+    assert changes(state, "start-system") == [f"start {name}" for name in CORE]
+    assert all(ready(own, CORE).values())
+    with Peer(own.settings, "trade_executor") as executor:
+        assert executor.get("/state")["mode"] == "halted"
+
+
+def test_starting_what_runs_changes_nothing(own: Stack) -> None:
+    state = start_system(dry_run=True, return_state=True)
+    assert state.is_completed(), state
+    assert "start-system-plan" not in left_by(state)

@@ -45,6 +45,7 @@ def page(stack: Stack, tmp_path: Path) -> Iterator[Page]:
             viewport={"width": 1440, "height": 1000},
         )
         browser.set_default_timeout(_PAGE_WITHIN_MS)
+        expect.set_options(timeout=_PAGE_WITHIN_MS)
         yield browser.pages[0]
         browser.close()
 
@@ -66,10 +67,11 @@ def test_the_checklist_is_started_from_its_form_and_shows_its_table(
     with open_session(stack, DayRequest(date(2010, 3, 10))):
         _start_from_its_form(page, tmp_path)
         page.get_by_role("link", name=_RUN, exact=True).first.click()
+        page.wait_for_url("**/runs/flow-run/**")
         ended = page.get_by_text("Completed", exact=True).first
         expect(ended).to_be_visible(timeout=_RUN_WITHIN_MS)
     page.get_by_text("Parameters", exact=True).click()
-    expect(page.get_by_text("somebody at a browser")).to_be_visible()
+    expect(page.get_by_text("somebody at a browser").first).to_be_visible()
 
     page.get_by_text("Artifacts", exact=True).click()
     cards = page.locator("a[href*='/artifacts/artifact/']")

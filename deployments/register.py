@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import flows
 import tasks
-from deployments import runbooks
+from deployments import runbooks, schedules
 from deployments.orchestrator import Orchestrator
 from deployments.runbooks import Runbook
 from deployments.schedules import SCHEDULES, TIMEZONE, Schedule, require_known, schedule_of
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from prefect import Flow
 
 TAG = "tradeops"
-_SOURCES = (Path(flows.__file__).parent, Path(tasks.__file__).parent, Path(__file__).parent)
+_FOLDERS = (Path(flows.__file__).parent, Path(tasks.__file__).parent)
+_FILES = (Path(__file__), Path(runbooks.__file__), Path(schedules.__file__))
 _WITHIN = seconds(90)
 
 
@@ -145,7 +146,8 @@ def load(runbook: Runbook) -> "Flow[Any, Any]":
 
 
 def _source_files() -> Iterator[Path]:
-    for folder in _SOURCES:
+    yield from _FILES
+    for folder in _FOLDERS:
         yield from sorted(folder.rglob("*.py"))
 
 

@@ -35,7 +35,6 @@ def trade(gateway: Gateway, database: Database, console: Console) -> Session:
         except KeyboardInterrupt:
             with suppress(TradingError):
                 gateway.pause("left from the terminal")
-            console.print("market time stands still; give the same command again to carry on")
             raise
 
 

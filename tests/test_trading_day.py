@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.deployments.fix_desk import clear_desk
 from tests.faults.session import at_exchange, executions, query, recorded, session_on
 from tests.fix_stack import Stack
 from trading_core.broker.client import Broker
@@ -19,6 +20,7 @@ DAY = date(2013, 10, 7)
 def test_the_day_of_2013_10_07_closes_to_the_cent_and_comes_out_the_same_again(
     stack: Stack, bars_dir: Path
 ) -> None:
+    clear_desk(stack)
     day = stack.tradeops("day", "--data", str(bars_dir), "--date", DAY.isoformat())
 
     assert day.returncode == 0, day.stdout + day.stderr

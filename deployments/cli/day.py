@@ -39,8 +39,10 @@ def day(
     settings = Settings.read()
     chosen = None if symbols is None else tuple(s.strip() for s in symbols.split(",") if s.strip())
     request = make_request(data, None if date is None else date.date(), chosen, seed)
+    console = open_console()
     try:
-        code = run_day(settings, request, open_console(), up)
+        code = run_day(settings, request, console, up)
     except KeyboardInterrupt:
+        console.print("\nleft; the same command carries on from here")
         raise typer.Exit(_LEFT) from None
     raise typer.Exit(code)

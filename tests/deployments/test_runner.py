@@ -110,6 +110,18 @@ def test_a_run_killed_with_its_worker_does_not_hold_up_the_next_one(
     assert runner.follow(orchestrator, following, Memory(), within=_WITHIN).is_completed
 
 
+def test_without_prefects_server_a_runbook_runs_in_the_operators_own_process(stack: Stack) -> None:
+    settings = stack.settings.model_copy(update={"ports": {"prefect_server": 1}})
+    without = Stack(settings)
+    refused = without.tradeops("run", "trading-halt", "-p", "reason=drill", "--dry-run")
+    assert refused.returncode == 4
+    assert "tradeops run NAME --local" in refused.stderr
+
+    done = without.tradeops("run", "trading-halt", "-p", "reason=drill", "--dry-run", "--local")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "would halt trading" in done.stdout + done.stderr
+
+
 def _processes_of(run: FlowRun) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():

@@ -64,7 +64,7 @@ def pre_market_checklist(
             "monitoring": check_monitoring.submit(desk.settings),
             "risk limits and P&L": check_risk_limits.submit(core, database),
             "overnight positions": check_overnight_positions.submit(broker, database),
-            "data feeds": check_data_feeds.submit(core),
+            "data feeds": check_data_feeds.submit(core, broker),
             "overnight reconciliation": check_overnight_reconciliation.submit(broker, database),
             "limits reviewed": check_limits_reviewed.submit(core, database),
             "model versions": check_model_versions.submit(core, database),

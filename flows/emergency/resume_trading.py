@@ -51,7 +51,7 @@ def resume_trading(
             "broker account": check_broker_account.submit(broker),
             "database": check_database.submit(database),
             "risk limits and P&L": check_risk_limits.submit(core, database),
-            "data feeds": check_data_feeds.submit(core),
+            "data feeds": check_data_feeds.submit(core, broker),
             "books agree": check_books_agree.submit(database, broker, desk.day),
         }
         checklist = notify_checklist(collect(asked, NEEDS))

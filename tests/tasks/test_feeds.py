@@ -1,10 +1,13 @@
 """One feed is a warning, none is red, and old or absent quotes are never passed over."""
 
+from datetime import timedelta
+
 import pytest
 
 from tasks.control import FeedStatus, SymbolFreshness
 from tasks.feeds import QUOTE_AGE_SECONDS_MAX, check_data_feeds
 from tasks.kernel import Verdict
+from tests.fakes.broker import FakeBroker
 from tests.fakes.core import AT, FakeCore
 
 FRESH = SymbolFreshness("ACME", AT, 0.0)
@@ -41,5 +44,13 @@ def test_feeds_and_quotes_make_the_verdict(
 ) -> None:
     core = FakeCore()
     core.feed_status = FeedStatus(primary, backup, symbols)
-    result = check_data_feeds.fn(core)
+    result = check_data_feeds.fn(core, FakeBroker({}))
     assert (result.verdict, result.found) == (verdict, words)
+
+
+def test_before_the_open_a_thin_symbol_may_be_quoted_seldom() -> None:
+    core, broker = FakeCore(), FakeBroker({})
+    broker.now -= timedelta(minutes=31)
+    for age_seconds, verdict in ((1800, Verdict.PASS), (1801, Verdict.WARN)):
+        core.feed_status = FeedStatus(True, True, (SymbolFreshness("ACME", AT, age_seconds),))
+        assert check_data_feeds.fn(core, broker).verdict is verdict

@@ -13,15 +13,16 @@ _SETTLED_WITHIN = seconds(300)
 
 @check
 def check_broker_account(broker: TradingApi) -> CheckResult:
-    """Call for the account: it answers, is active, and is the paper account it should be."""
+    """Call for the account: it answers, is active and not blocked, and is the paper account."""
     try:
         account = broker.account()
     except (Unreachable, ConfigurationError, CheckFailed) as error:
         return CheckResult(Verdict.FAIL, str(error), _EXPECTED)
-    good = account.status == "ACTIVE" and account.environment == "paper"
+    good = account.status == "ACTIVE" and account.environment == "paper" and not account.is_blocked
     return CheckResult(
         Verdict.PASS if good else Verdict.FAIL,
         f"account {account.account_number} is {account.status}, {account.environment}, "
+        f"{'blocked, ' if account.is_blocked else ''}"
         f"buying power ${account.buying_power_usd:,.2f}",
         _EXPECTED,
         {

@@ -1,5 +1,6 @@
 """The account is there or the line is red; open orders are counted, cancelled and proven gone."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -14,6 +15,7 @@ from tasks.kernel import Did, Run, Verdict
 from tests.fakes.broker import FakeBroker
 from tests.fakes.ledger import MemoryLedger
 from tests.tasks.books import a_quote
+from trading_core.broker.contract import Account
 from trading_core.domain.orders import OrderRequest, OrderType, Side
 from trading_core.errors import Unreachable
 
@@ -84,3 +86,16 @@ def test_a_rehearsal_does_not_wait_for_orders_it_did_not_halt(
         Verdict.PASS,
         "1 orders in flight: resting-0",
     )
+
+
+class BlockedBroker(FakeBroker):
+    """A broker that answers, and takes no orders for the account."""
+
+    def account(self) -> Account:
+        return replace(super().account(), is_blocked=True)
+
+
+def test_a_blocked_account_fails_although_it_is_active() -> None:
+    result = check_broker_account.fn(BlockedBroker({}))
+    assert result.verdict is Verdict.FAIL
+    assert "is ACTIVE, paper, blocked" in result.found

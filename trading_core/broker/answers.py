@@ -159,6 +159,7 @@ def read_account(body: Answer) -> Account:
         equity_usd=Decimal(body["equity"]),
         last_equity_usd=Decimal(body["last_equity"]),
         buying_power_usd=Decimal(body["buying_power"]),
+        is_blocked=any(body.get(f"{what}_blocked") for what in ("account", "trading")),
     )
 
 

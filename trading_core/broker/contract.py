@@ -41,7 +41,12 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The account at one moment. `last_equity_usd` is that of the last session's close."""
+    """The account at one moment.
+
+    Attributes:
+        last_equity_usd: At the last session's close.
+        is_blocked: Whether the broker takes no orders for it.
+    """
 
     account_number: str
     status: str
@@ -49,6 +54,7 @@ class Account:
     equity_usd: Decimal
     last_equity_usd: Decimal
     buying_power_usd: Decimal
+    is_blocked: bool = False
 
     @property
     def environment(self) -> Literal["paper", "live"]:

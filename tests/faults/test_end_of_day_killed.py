@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import psycopg
 import pytest
 
 from tasks.kernel import PostgresLedger
-from tests.faults.session import query, session_on
+from tests.faults.session import DAY, query, session_on
 from tests.fix_stack import PROJECT, Stack
 from trading_core.clock import poll, seconds
 
@@ -75,37 +76,44 @@ class _Ended(subprocess.Popen[bytes]):
 def kill_worker_and_flows(stack: Stack) -> None:
     worker = stack.process("prefect_worker")
     for process in [worker, *worker.children(recursive=True)]:
-        process.kill()
+        with suppress(psutil.NoSuchProcess):  # ended by itself meanwhile
+            process.kill()
     psutil.wait_procs([worker], timeout=10)
 
 
 def intends(stack: Stack, account: str, action: str) -> bool:
-    like = f"end-of-day/%{account}%/{action}%"
+    like = f"end-of-day/%{account}%{DAY}%/{action}%"
     return bool(query(stack, "SELECT 1 FROM effect_ledger WHERE key LIKE %s", like))
 
 
 def assert_closed_once(stack: Stack, account: str) -> None:
-    for statement in (
-        "SELECT 1 FROM trading_days WHERE account = %s AND closed_at IS NOT NULL",
-        "SELECT 1 FROM daily_pnl WHERE account = %s AND frozen_at IS NOT NULL",
-        "SELECT 1 FROM reconciliations WHERE account = %s AND break_count = 0",
+    for table, final in (
+        ("trading_days", "closed_at IS NOT NULL"),
+        ("daily_pnl", "frozen_at IS NOT NULL"),
+        ("reconciliations", "break_count = 0"),
     ):
-        assert len(query(stack, statement, account)) == 1, statement
+        rows = query(
+            stack,
+            f"SELECT 1 FROM {table} WHERE {final} AND account = %s AND trading_date = %s",
+            account,
+            DAY,
+        )
+        assert len(rows) == 1, table
     backups = query(
         stack,
         "SELECT path FROM backups WHERE id LIKE %s AND verified_at IS NOT NULL",
-        f"%{account}",
+        f"%{DAY}-{account}",
     )
     assert len(backups) == 1
     kept = Path(str(backups[0][0]))
-    assert [kept] == [path for path in kept.parent.glob("*.dump*") if account in path.name]
+    assert [kept] == [path for path in kept.parent.glob("*.dump*") if kept.stem in path.name]
 
 
 def assert_every_intent_is_proven(stack: Stack, account: str) -> None:
     lines = query(
         stack,
         "SELECT key, kind FROM effect_ledger WHERE key LIKE %s ORDER BY seq",
-        f"end-of-day/%{account}%",
+        f"end-of-day/%{account}%{DAY}%",
     )
     kinds: dict[str, list[str]] = {}
     for key, kind in lines:

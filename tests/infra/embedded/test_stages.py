@@ -47,7 +47,9 @@ def test_a_service_that_ends_again_and_again_is_named_with_its_last_words(tmp_pa
     supervisor.start(supervisor.configuration([program], tmp_path, "test"), dict(os.environ))
     family = supervisor.family()
     try:
-        steps = stages.steps(Settings(state_dir=tmp_path), supervisor, rows=[service("redis")])
+        # A port of its own: another stack's Redis would answer for the one that dies.
+        settings = Settings(state_dir=tmp_path, ports={"redis": free_port()})
+        steps = stages.steps(settings, supervisor, rows=[service("redis")])
         with pytest.raises(NotVerified, match=r"redis: expected it to stay up.*the last words"):
             carry_out(steps[:1], lambda _: None)
     finally:

@@ -1,7 +1,7 @@
 """Runs whose process is gone while the server goes on believing in them.
 
-It happens when a worker and its run are killed together. Such a run would keep its place for
-ever, and every later run of the runbook would wait behind it. That a run is marked as crashed
+It happens when a worker and its run are killed together. Such a run would be shown as running for
+ever, and a later one in the same window would join it and wait. That a run is marked as crashed
 says nothing about what it did: the runbook finds that out by looking, when it runs again.
 """
 

@@ -117,9 +117,9 @@ def deployment_of(runbook: Runbook, flow: "Flow[Any, Any]", settings: Settings) 
         "work_pool_name": embedded_prefect.POOL,
         "parameter_openapi_schema": flow.parameters.model_dump(),
         "enforce_parameter_schema": True,
-        # A second run waits for the first: two hands on one procedure would be one too many.
-        "concurrency_limit": 1,
-        "concurrency_options": {"collision_strategy": "ENQUEUE"},
+        # No limit on concurrent runs: a killed run would keep its place, and a halt would wait
+        # behind it. Two hands on one procedure are kept apart by the desk's lock, which ends with
+        # its holder.
         "schedules": [] if line is None else [_schedule(line, settings)],
     }
 

@@ -147,10 +147,7 @@ class _View:
         """Say, once, why a run does not begin."""
         if self.explained or self.run.state != "SCHEDULED":
             return
-        if self.run.state_name == "AwaitingConcurrencySlot":
-            self.explained = True
-            self.watcher.note("another run of this runbook is under way; this one waits for it")
-        elif waited_seconds > _TAKEN_WITHIN_SECONDS and not self._is_served():
+        if waited_seconds > _TAKEN_WITHIN_SECONDS and not self._is_served():
             self.explained = True
             self.watcher.note("no worker takes it: see `tradeops status`, log prefect_worker")
 

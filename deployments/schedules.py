@@ -43,8 +43,8 @@ SCHEDULES: tuple[Schedule, ...] = (
     ),
     Schedule(
         "end-of-day",
-        cron="10 16 * * 1-5",
-        says="16:10, Monday to Friday",
+        cron="5 16 * * 1-5",
+        says="16:05, Monday to Friday",
         kept="record 2 years, backup 30 days",
         parameters={"requested_by": "schedule"},
     ),

@@ -2,13 +2,15 @@
 
 from tasks.kernel import CheckResult, Verdict, check
 from trading_core.errors import Unreachable
-from trading_core.storage import migrate
 from trading_core.storage.connect import Database
 
 
 @check
 def check_database(database: Database) -> CheckResult:
     """Ask the database a trivial question, and which version its schema has."""
+    # Alembic takes a second to import, which every flow's process would pay.
+    from trading_core.storage import migrate
+
     expected = f"an answer, schema version {migrate.newest_version()}"
     try:
         with database.transaction() as connection:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from tasks.daily_report.facts import DailyFacts
 from tasks.daily_report.reading import read_facts
-from tasks.daily_report.write import render, report_name, write_daily_report
 from tasks.kernel import Change, Unchanged, action
 from trading_core.clock import seconds
 from trading_core.ledger.session import Session
@@ -18,6 +17,9 @@ def ensure_report_written(
     settings: Settings, database: Database, day: Session, backup_id: str
 ) -> Change[Path] | Unchanged[Path]:
     """Write the daily report beside the earlier ones, and where it is into the day's row."""
+    # The plotting library takes a second to import, which every flow's process would pay.
+    from tasks.daily_report.write import render, report_name, write_daily_report
+
     directory = settings.root / "reports"
     path = directory / report_name(day.account, day.trading_date)
     facts = facts_of(settings, day, backup_id)

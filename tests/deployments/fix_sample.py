@@ -22,8 +22,6 @@ def deployed_sample(stack: Stack) -> Iterator[tuple[Orchestrator, Deployment]]:
                 "work_pool_name": POOL,
                 "parameter_openapi_schema": sample.parameters.model_dump(),
                 "enforce_parameter_schema": True,
-                "concurrency_limit": 1,
-                "concurrency_options": {"collision_strategy": "ENQUEUE"},
             },
         )
         deployment = orchestrator.deployment(NAME)

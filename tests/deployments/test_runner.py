@@ -92,7 +92,7 @@ def test_a_value_of_the_wrong_type_is_refused_before_anything_runs(
     assert orchestrator.runs(deployment) == before
 
 
-def test_a_run_killed_with_its_worker_does_not_hold_up_the_next_one(
+def test_a_run_killed_with_its_worker_is_told_dead_when_the_next_one_starts(
     stack: Stack, sample: tuple[Orchestrator, Deployment], tmp_path: Path
 ) -> None:
     orchestrator, deployment = sample

@@ -44,7 +44,7 @@ def _described(tmp_path: Path) -> list[str]:
     for runbook in discover():
         body = deployment_of(runbook, load(runbook), settings_for(tmp_path, 0))
         lines.append(f"{body['name']}: {runbook.title}")
-        lines.append(f"  {body['entrypoint']} on {body['work_pool_name']}, one at a time")
+        lines.append(f"  {body['entrypoint']} on {body['work_pool_name']}")
         for schedule in body["schedules"]:
             when = schedule["schedule"]
             fires = "fires" if schedule["active"] else "does not fire"

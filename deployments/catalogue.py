@@ -1,7 +1,7 @@
 """What the system must be able to do, by id, and which runbooks do it.
 
 The ids and their names are facts kept in catalogue.json. A runbook says in its header which of
-them it covers; nothing else counts.
+them it covers, wholly or partly; nothing else counts.
 """
 
 import json
@@ -60,10 +60,20 @@ def catalogue() -> Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """One id and the names of the runbooks that cover it; none: it is missing."""
+    """One id, and the names of the runbooks that do it; none: it is missing.
+
+    Attributes:
+        partly: Runbooks that do only some of its steps.
+    """
 
     entry: Entry
     runbooks: tuple[str, ...]
+    partly: tuple[str, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether some runbook does everything of it."""
+        return bool(self.runbooks)
 
 
 def coverage(runbooks: Iterable[Runbook]) -> tuple[Covered, ...]:
@@ -72,13 +82,20 @@ def coverage(runbooks: Iterable[Runbook]) -> tuple[Covered, ...]:
     Raises:
         ConfigurationError: A runbook claims an id that the catalogue does not have.
     """
-    by_id: dict[str, list[str]] = {entry.id: [] for entry in catalogue().entries}
-    for runbook in runbooks:
-        for claimed in runbook.covers:
-            if claimed not in by_id:
+    found = tuple(runbooks)
+    known = {entry.id for entry in catalogue().entries}
+    for runbook in found:
+        for claimed in (*runbook.covers, *runbook.partly):
+            if claimed not in known:
                 raise ConfigurationError(
                     f"{runbook.path}: Covers: expected ids of the catalogue, was {claimed!r}",
                     next_step=f"correct the header; {FILE.name} lists the ids",
                 )
-            by_id[claimed].append(runbook.name)
-    return tuple(Covered(entry, tuple(by_id[entry.id])) for entry in catalogue().entries)
+    return tuple(
+        Covered(
+            entry,
+            tuple(runbook.name for runbook in found if entry.id in runbook.covers),
+            tuple(runbook.name for runbook in found if entry.id in runbook.partly),
+        )
+        for entry in catalogue().entries
+    )

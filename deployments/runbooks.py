@@ -1,8 +1,9 @@
 """Every runbook, read from the header of its file, without running or importing it.
 
 A runbook is a file under flows/ with one flow in it. Its header is the module's docstring: a title
-that promises something, then what an operator asks first: When, Changes, If red, Covers. Reading
-the source alone keeps seconds of imports out of listing them.
+that promises something, then what an operator asks first: When, Changes, If red, Covers; and
+Partly, where a procedure's steps are not all there yet. Reading the source alone keeps seconds of
+imports out of listing them.
 """
 
 import ast
@@ -15,6 +16,7 @@ from trading_core.errors import ConfigurationError
 
 FLOWS = Path(flows.__file__).parent
 _LABELS = ("When", "Changes", "If red", "Covers")
+_PARTLY = "Partly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class Runbook:
         when: When it is run.
         changes: What it changes.
         if_red: What the operator does when it fails.
-        covers: Ids of the catalogue.
+        covers: Ids of the catalogue it does everything of.
+        partly: Ids of the catalogue it does only some steps of.
         path: The file, relative to the project.
         function: The flow's function in it.
     """
@@ -40,6 +43,7 @@ class Runbook:
     covers: tuple[str, ...]
     path: Path
     function: str
+    partly: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:
@@ -60,6 +64,8 @@ class Runbook:
             "If red": self.if_red,
             "Covers": ", ".join(self.covers),
         }
+        if self.partly:
+            facts[_PARTLY] = ", ".join(self.partly)
         lines = [f"**{label}:** {words}" for label, words in facts.items()]
         return "\n\n".join([f"### {self.title}", *lines, f"`{self.path}`"])
 
@@ -112,7 +118,8 @@ def _read(file: Path, folder: Path) -> Runbook | None:
         when=facts["When"],
         changes=facts["Changes"],
         if_red=facts["If red"],
-        covers=tuple(word.strip() for word in facts["Covers"].rstrip(".").split(",")),
+        covers=_ids(facts["Covers"]),
+        partly=_ids(facts.get(_PARTLY, "")),
         path=path,
         function=node.name,
     )
@@ -144,7 +151,7 @@ def _header(path: Path, docstring: str) -> tuple[str, dict[str, str]]:
     label = ""
     for line in rest.splitlines():
         before, _, after = line.partition(":")
-        if before in _LABELS:
+        if before in (*_LABELS, _PARTLY):
             label, facts[before] = before, after.strip()
         elif not line.strip():
             label = ""
@@ -156,6 +163,10 @@ def _header(path: Path, docstring: str) -> tuple[str, dict[str, str]]:
             path, f"a header with title, {', '.join(_LABELS)}", f"one without {missing or 'title'}"
         )
     return " ".join(title.split()).rstrip("."), facts
+
+
+def _ids(words: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in words.rstrip(".").split(",") if word.strip())
 
 
 def _wrong(path: Path, expected: str, found: str) -> None:

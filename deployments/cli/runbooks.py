@@ -96,8 +96,13 @@ def _facts(runbook: Runbook, schedule: Schedule | None) -> dict[str, object]:
         "changes": runbook.changes,
         "if_red": runbook.if_red,
         "covers": list(runbook.covers),
+        "partly": list(runbook.partly),
         "file": str(runbook.path),
     }
+
+
+def _partly(runbook: Runbook) -> str:
+    return f"\n[dim]partly: {', '.join(runbook.partly)}[/]" if runbook.partly else ""
 
 
 def _table(found: list[tuple[Runbook, Schedule | None]]) -> Table:
@@ -110,6 +115,6 @@ def _table(found: list[tuple[Runbook, Schedule | None]]) -> Table:
             f"[bold]{runbook.name}[/]\n{runbook.title}",
             f"{schedule.says}\n[dim]{schedule.kept}[/]" if schedule else "[dim]when started[/]",
             runbook.changes,
-            ", ".join(runbook.covers),
+            ", ".join(runbook.covers) + _partly(runbook),
         )
     return table

@@ -5,7 +5,8 @@ Changes:  keeps the reconciliation, freezes daily_pnl, takes a backup and restor
           closes the trading day, writes the daily report
 If red:   the day stays open. Breaks are named: explain each, then run this again; what was done
           is not done twice. The report and the backup are made even with breaks
-Covers:   DAY-04, DAT-11, DAT-12, BKP-09, BKP-18, BKP-19, REP-01, REP-02, GAP-14
+Covers:   DAT-11, DAT-12, BKP-18, REP-01, GAP-14
+Partly:   DAY-04, BKP-09, BKP-19, REP-02
 """
 
 from datetime import date

@@ -4,8 +4,8 @@ When:     30 minutes before the open of every trading day, and again after any r
 Changes:  nothing until every line is green; then enables trading in the core
 If red:   trading stays disabled; repair what the line names and run this again. A halt or an
           open breaker is never cleared here: that is resume-trading
-Covers:   DAY-01, HLT-12, HLT-13, HLT-14, HLT-15, HLT-16, HLT-17, GAP-01, GAP-02, GAP-03,
-          GAP-04, GAP-05, GAP-06
+Covers:   HLT-12, HLT-14, HLT-15, HLT-16, HLT-17, GAP-02, GAP-03, GAP-04, GAP-05, GAP-06
+Partly:   DAY-01, HLT-13, GAP-01
 """
 
 from datetime import date

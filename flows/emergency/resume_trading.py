@@ -4,7 +4,8 @@ When:     the cause of a halt is gone; after maintenance, a restore or a start o
 Changes:  closes the circuit breaker if it is open, then lets the core send orders again
 If red:   trading stays halted; repair what the lines name. A refused approval needs a second
           person: whoever runs this cannot approve it
-Covers:   EMG-16, GAP-20
+Covers:   GAP-20
+Partly:   EMG-16
 """
 
 from prefect import flow

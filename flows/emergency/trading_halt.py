@@ -5,7 +5,8 @@ When:     the broker or the feeds are down, orders look wrong, a breach is suspe
 Changes:  halts the core and cancels every open order at the broker. Positions stay as they are
 If red:   a step is not confirmed: look at the broker's open orders yourself, stop trade_executor,
           and run this again; it repeats only what is missing. Works with the database gone
-Covers:   EMG-02, EMG-03, EMG-14, GAP-18
+Covers:   EMG-03, EMG-14, GAP-18
+Partly:   EMG-02
 """
 
 from prefect import flow

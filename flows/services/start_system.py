@@ -3,7 +3,8 @@
 When:     after maintenance, recovery or stop-system, with the infrastructure up (`tradeops up`)
 Changes:  starts the services of the core that are not ready. Trading stays disabled
 If red:   read the log of the service it names; running this again starts what is still missing
-Covers:   SVC-01, SVC-02, GAP-07, GAP-08, GAP-19
+Covers:   SVC-02, GAP-07, GAP-08, GAP-19
+Partly:   SVC-01
 """
 
 from prefect import flow

@@ -5,7 +5,8 @@ Changes:  pauses the session, halts trading, cancels open orders, stops the serv
           Never the infrastructure, never positions
 If red:   an order is still in flight: look at it at the broker before anything else. Otherwise
           read the log of the service it names and run this again
-Covers:   SVC-05, SVC-06, GAP-19
+Covers:   SVC-06, GAP-19
+Partly:   SVC-05
 """
 
 from typing import Literal

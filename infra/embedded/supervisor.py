@@ -210,7 +210,7 @@ class Supervisor:
 
         Args:
             programs: What to keep alive.
-            working_directory: Where every program starts.
+            working_directory: Where every program of our own account starts.
             remark: Kept as a comment: what else must not change while the stack runs.
         """
         sections: dict[str, dict[str, object]] = {
@@ -254,7 +254,8 @@ class Supervisor:
             "stdout_logfile_backups": _LOG_FILES_KEPT,
         }
         if program.user:
-            body["user"] = program.user
+            # Another account may not be able to enter the project's directory.
+            body |= {"user": program.user, "directory": "/"}
         return body
 
 

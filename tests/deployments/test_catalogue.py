@@ -45,6 +45,13 @@ def test_an_id_is_covered_by_every_runbook_that_says_so() -> None:
     assert covered["DAY-02"] == ()
 
 
+def test_some_steps_of_an_id_are_told_from_all_of_them() -> None:
+    half = replace(_RUNBOOK, covers=("HLT-12",), partly=("DAY-01",))
+    line = next(line for line in coverage([half]) if line.entry.id == "DAY-01")
+    assert not line.is_whole
+    assert line.partly == ("sweep-floor",)
+
+
 def test_covering_an_id_that_is_none_is_refused_with_the_file() -> None:
     with pytest.raises(ConfigurationError, match=r"flows/daily/sweep_floor\.py.*'DAY-99'"):
         coverage([replace(_RUNBOOK, covers=("DAY-99",))])

@@ -1,5 +1,6 @@
 """supervisord keeps programs alive, tells their state, and its stack's processes are recognised."""
 
+import configparser
 import os
 import sys
 from collections.abc import Iterator
@@ -106,3 +107,12 @@ def test_asking_where_nobody_answers_says_so(tmp_path: Path) -> None:
 def test_an_unknown_program_is_an_error(supervisor: Supervisor) -> None:
     with pytest.raises(NotVerified, match="BAD_NAME: nobody"):
         supervisor.begin("nobody")
+
+
+def test_a_program_of_another_account_starts_where_that_account_may_be(tmp_path: Path) -> None:
+    ours = Program("redis", ("redis-server",))
+    theirs = Program("postgres", ("postgres",), user="nobody")
+    written = configparser.ConfigParser(interpolation=None)
+    written.read_string(Supervisor(tmp_path).configuration([ours, theirs], tmp_path, "test"))
+    assert written["program:redis"]["directory"] == str(tmp_path)
+    assert written["program:postgres"]["directory"] == "/"

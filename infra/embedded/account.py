@@ -45,7 +45,7 @@ class Account:
                 capture_output=True,
                 **ids(self),
             )
-        except PermissionError:
+        except (PermissionError, FileNotFoundError):
             return False
         return answer.returncode == 0
 

@@ -18,7 +18,9 @@ from trading_core.errors import ConfigurationError
 
 # A half day: every part of the machinery in half the minutes.
 _DAY = ("day", "--date", "2012-11-23", "--seed", "5", "--symbols", "ACME,BOLT")
-_PROGRAM = (sys.executable, "-c", "from deployments.cli.main import main; main()")
+# Ctrl-C is heeded even where the tests run in the background, which ignore it and pass that on.
+_HEED_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+_PROGRAM = (sys.executable, "-c", f"{_HEED_CTRL_C}; from deployments.cli.main import main; main()")
 _WITHIN = seconds(120)
 
 

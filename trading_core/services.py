@@ -77,6 +77,7 @@ SERVICES: tuple[Service, ...] = (
             "maintenance_service",
             "portfolio",
             "export_service",
+            "security_service",
         ),
         single_writer=True,
         ready_path="/health",

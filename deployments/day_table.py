@@ -16,7 +16,7 @@ from psycopg import Connection
 from rich.table import Table
 
 from trading_core.broker.client import Broker
-from trading_core.domain.money import to_cents
+from trading_core.ledger.day import cash_of_day
 from trading_core.settings import Settings
 from trading_core.storage.connect import connect
 
@@ -29,12 +29,13 @@ class DayResult:
     """One day's figures, ours and the exchange's.
 
     Attributes:
-        cash_usd: By our own books; `exchange_cash_usd` is the exchange's word.
+        cash_usd: By our own books; None when they have no start of the day.
+        exchange_cash_usd: The exchange's word.
         report: The page, once there is one.
     """
 
     facts: "DailyFacts"
-    cash_usd: Decimal
+    cash_usd: Decimal | None
     exchange_cash_usd: Decimal
     report: Path | None
 
@@ -117,7 +118,8 @@ def _rows(result: DayResult) -> Iterable[tuple[str, str]]:
     refused = sum(order.status == "rejected" for order in facts.orders)
     yield "orders", f"{len(facts.orders)}, of which {refused} refused"
     yield "positions", _positions(facts)
-    yield "cash, ours", wording.money(result.cash_usd)
+    cash_usd = result.cash_usd
+    yield "cash, ours", "unknown" if cash_usd is None else wording.money(cash_usd)
     yield "cash, exchange", wording.money(result.exchange_cash_usd)
     yield "breaks", _breaks(facts)
     yield "backup", _backup(facts)
@@ -158,13 +160,7 @@ def _backup_id(connection: Connection, account: str, trading_date: date) -> str 
     return None if row is None else str(row[0])
 
 
-def _cash_usd(facts: "DailyFacts") -> Decimal:
-    """Return the cash our books imply: fills move money between cash, cost and realised profit."""
+def _cash_usd(facts: "DailyFacts") -> Decimal | None:
     if facts.pnl is None:
-        return Decimal(0)
-    start = facts.pnl.start
-    moved_usd = sum(
-        (one.position.realized_pnl_usd - one.position.cost_basis_usd for one in facts.positions),
-        Decimal(0),
-    )
-    return to_cents(start.equity_usd - start.unrealized_usd - start.realized_usd + moved_usd)
+        return None
+    return cash_of_day(facts.pnl.start, [one.position for one in facts.positions])

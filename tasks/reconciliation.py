@@ -17,7 +17,7 @@ from trading_core.domain.fills import Fill
 from trading_core.domain.money import to_cents
 from trading_core.domain.orders import Order, OrderStatus
 from trading_core.errors import CheckFailed, Unreachable
-from trading_core.ledger.day import profit_of_day
+from trading_core.ledger.day import cash_of_day, profit_of_day
 from trading_core.ledger.session import Session, trading_date_of
 from trading_core.storage import days, fills, orders, pnl, positions, reconciliations
 from trading_core.storage.connect import Database
@@ -175,10 +175,6 @@ def our_books(database: Database, day: Session, prices_usd: Mapping[str, Decimal
         )
     start, held = profit.start, [one.position for one in marked]
     marks_usd = {one.position.symbol: one.price_usd for one in marked if one.price_usd}
-    # Every fill moves money between cash, cost and realised profit, and creates none: what the
-    # day started with, plus what was realised since, less what open shares cost, is the cash.
-    cash_usd = start.equity_usd - start.unrealized_usd - start.realized_usd
-    cash_usd += sum((one.realized_pnl_usd - one.cost_basis_usd for one in held), Decimal(0))
     return Books(
         orders={one.request.client_order_id: one for one in ordered if _reached_broker(one)},
         fills={one.execution_id: one for one in filled},
@@ -187,7 +183,7 @@ def our_books(database: Database, day: Session, prices_usd: Mapping[str, Decimal
             for one in held
             if one.quantity
         },
-        cash_usd=to_cents(cash_usd),
+        cash_usd=cash_of_day(start, held),
         equity_usd=profit_of_day(start, held, marks_usd | dict(prices_usd)).equity_usd,
     )
 

@@ -1,14 +1,17 @@
-"""The digest of a day's fills is of what was traded, and of nothing else."""
+"""The digest of a day's fills is of what was traded; what is not known is shown as unknown."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from deployments.day_table import fills_digest
+from deployments.day_table import DayResult, as_table, fills_digest
 from tasks.daily_report.facts import DayFill
+from tests.tasks.daily_report.sample import quiet_day
 from trading_core.domain.fills import Fill
 from trading_core.domain.orders import Side
 
@@ -64,3 +67,11 @@ def test_whatever_differs_in_a_fill_shows_in_the_digest(other: DayFill) -> None:
 
 def test_a_fill_twice_is_not_a_fill_once() -> None:
     assert fills_digest([_BOUGHT, _BOUGHT]) != fills_digest([_BOUGHT])
+
+
+def test_cash_that_our_books_do_not_know_is_unknown_and_not_zero() -> None:
+    facts = replace(quiet_day(), pnl=None)
+    console = Console(width=100)
+    with console.capture() as shown:
+        console.print(as_table(DayResult(facts, None, Decimal("99869.20"), None)))
+    assert re.search(r"cash, ours +│ unknown", shown.get())

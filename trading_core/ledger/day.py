@@ -57,6 +57,22 @@ def start_of_day(
     )
 
 
+def cash_of_day(start: DayStart, positions: Iterable[Position]) -> Decimal:
+    """Return the cash our books imply, in dollars, to the cent.
+
+    Every fill moves money between cash, cost and realised profit, and creates none: what the day
+    started with, plus what was realised since, less what open shares cost, is the cash.
+
+    Args:
+        start: Where the day began.
+        positions: All of the account's, as our records have them now.
+    """
+    moved_usd = sum(
+        (position.realized_pnl_usd - position.cost_basis_usd for position in positions), Decimal(0)
+    )
+    return to_cents(start.equity_usd - start.unrealized_usd - start.realized_usd + moved_usd)
+
+
 def profit_of_day(
     start: DayStart, positions: Iterable[Position], prices_usd: Mapping[str, Decimal]
 ) -> DayProfit:

@@ -13,7 +13,7 @@ from trading_core.domain.money import to_cents
 from trading_core.domain.orders import Side
 from trading_core.domain.positions import Position
 from trading_core.errors import CheckFailed
-from trading_core.ledger.day import profit_of_day, start_of_day
+from trading_core.ledger.day import cash_of_day, profit_of_day, start_of_day
 from trading_core.ledger.record import closed_pnl_usd
 
 AT = datetime(2013, 10, 7, 14, 0, tzinfo=UTC)
@@ -87,6 +87,21 @@ def test_start_equity_and_the_days_profit_are_the_brokers_equity_to_the_cent(
     assert profit.total_usd == profit.equity_usd - last_equity_usd
     realized_usd = sum((p.realized_pnl_usd for p in held.values()), Decimal(0))
     assert profit.realized_usd == to_cents(realized_usd - start.realized_usd)
+
+
+@given(fills, fills, marks)
+def test_the_cash_our_books_imply_is_what_every_fill_moved(
+    yesterday: list[Fill], today: list[Fill], close: dict[str, Decimal]
+) -> None:
+    cash_usd = Decimal(100_000) + sum((fill.cash_usd for fill in yesterday), Decimal(0))
+    overnight, _ = traded({}, yesterday)
+    account = an_account(cash_usd, equity_usd(cash_usd, overnight, close))
+    start = start_of_day(account, overnight.values(), Decimal(0))
+
+    held, _ = traded(overnight, today)
+
+    moved_usd = sum((fill.cash_usd for fill in today), Decimal(0))
+    assert cash_of_day(start, held.values()) == to_cents(cash_usd + moved_usd)
 
 
 def test_an_open_position_without_a_price_cannot_be_marked() -> None:

@@ -22,7 +22,8 @@ def test_the_day_of_2013_10_07_closes_to_the_cent_and_comes_out_the_same_again(
 ) -> None:
     clear_desk(stack)
     with session_on(stack) as session:
-        session.allow_trading()  # an earlier test may have left a halt
+        session.open()  # which lifts the halt that an earlier test may have left
+    clear_desk(stack)
     day = stack.tradeops("day", "--data", str(bars_dir), "--date", DAY.isoformat())
 
     assert day.returncode == 0, day.stdout + day.stderr

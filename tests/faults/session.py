@@ -34,13 +34,10 @@ class Session:
         """
         body = {"source": "synthetic", "seed": 7, "date": day.isoformat(), **source}
         opened = self._gateway.post("/api/v1/session", json=body).raise_for_status().json()
-        self.allow_trading()
-        return str(opened["account_number"])
-
-    def allow_trading(self) -> None:
-        """Enable trading, whatever halt an earlier test left."""
+        # `resume`, because an earlier test may have left a halt.
         word = {"reason": "the test trades this day", "actor": "test", "resume": True}
         assert poll(lambda: self._enabled(word), within=seconds(30)), "trading was not enabled"
+        return str(opened["account_number"])
 
     def play(self, disturb: Mapping[int, Callable[[], None]]) -> None:
         """Run to the close; call each of `disturb` once its number of minutes has been played."""

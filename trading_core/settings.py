@@ -5,6 +5,7 @@ that no setting reads is refused, because it is most often a misspelt one. Limit
 not settings: they live in the database, versioned, and have no defaults.
 """
 
+import json
 import os
 from functools import cached_property
 from pathlib import Path
@@ -41,9 +42,22 @@ class Settings(BaseSettings):
         default_factory=dict,
         description='Ports that differ from the table, as JSON: {"gateway": 9080}.',
     )
+    hosts: dict[str, str] = Field(
+        default_factory=dict,
+        description='Services on another machine, as JSON: {"market_data": "192.0.2.7"}.',
+    )
+    site: str = Field(
+        default="primary",
+        pattern="^[a-z][a-z0-9-]{0,30}$",
+        description="The name of the site this stack is; two sites never trade at once.",
+    )
     postgres_dsn: SecretStr | None = Field(
         default=None,
-        description="A PostgreSQL of your own (a superuser's DSN); absent: an embedded one.",
+        description="A PostgreSQL of your own (a superuser's DSN) for trading; absent: embedded.",
+    )
+    operations_postgres_dsn: SecretStr | None = Field(
+        default=None,
+        description="A PostgreSQL of your own for operations, at no trading site; absent: embedded.",
     )
     schedules_active: bool = Field(
         default=False,
@@ -53,6 +67,22 @@ class Settings(BaseSettings):
         default=None,
         description="Base URL of the broker's trading API; absent: the embedded paper exchange.",
     )
+    aws_endpoint: str | None = Field(
+        default=None,
+        description="Base URL of S3, Route 53 and Secrets Manager; absent: the embedded stand-in.",
+    )
+    aws_region: str = Field(default="us-east-1", description="Region of the buckets and secrets.")
+    backup_bucket: str = Field(
+        default="tradeops-backups",
+        min_length=3,
+        max_length=63,
+        description="Bucket of the second copy of every backup.",
+    )
+    slack_endpoint: str | None = Field(
+        default=None,
+        description="Base URL of Slack's Web API; absent: notices go to log and artifacts only.",
+    )
+    slack_channel: str = Field(default="#trading-alerts", description="Channel that notices go to.")
     disk_used_percent_max: float = Field(
         default=80.0,
         gt=0,
@@ -65,9 +95,13 @@ class Settings(BaseSettings):
         row = service(name)
         return self.ports.get(row.name, row.port + self.port_offset)
 
+    def address(self, name: str) -> str:
+        """Return the address of the machine a service of the table runs on."""
+        return self.hosts.get(service(name).name, self.host)
+
     def url(self, name: str) -> str:
         """Return the base URL of an HTTP service of the table."""
-        return f"http://{self.host}:{self.port(name)}"
+        return f"http://{self.address(name)}:{self.port(name)}"
 
     @cached_property
     def root(self) -> Path:
@@ -117,23 +151,22 @@ class Settings(BaseSettings):
             raise ConfigurationError(
                 f"environment: {facts}", next_step="correct the variable and run again"
             ) from None
-        unknown_ports = set(settings.ports) - {row.name for row in SERVICES}
-        if unknown_ports:
-            raise ConfigurationError(
-                f"TRADEOPS_PORTS: no service is called {', '.join(sorted(unknown_ports))}",
-                next_step="use names of trading_core/services.py",
-            )
+        for variable, named in (("PORTS", settings.ports), ("HOSTS", settings.hosts)):
+            strangers = sorted(set(named) - {row.name for row in SERVICES})
+            if strangers:
+                raise ConfigurationError(
+                    f"{_PREFIX}{variable}: no service is called {', '.join(strangers)}",
+                    next_step="use names of trading_core/services.py",
+                )
         return settings
 
     def environment(self) -> dict[str, str]:
         """Return the variables that make a child process read these same settings."""
-        values = self.model_dump(mode="json", exclude_none=True, exclude={"ports", "postgres_dsn"})
+        ours_alone = {"ports", "hosts", "postgres_dsn", "operations_postgres_dsn"}
+        values = self.model_dump(mode="json", exclude_none=True, exclude=ours_alone)
         variables = {f"{_PREFIX}{name.upper()}": str(value) for name, value in values.items()}
         variables[f"{_PREFIX}STATE_DIR"] = str(self.root)
-        if self.ports:
-            variables[f"{_PREFIX}PORTS"] = _json(self.ports)
+        for name, table in (("PORTS", self.ports), ("HOSTS", self.hosts)):
+            if table:
+                variables[f"{_PREFIX}{name}"] = json.dumps(table, sort_keys=True)
         return variables
-
-
-def _json(ports: dict[str, int]) -> str:
-    return "{" + ", ".join(f'"{name}": {port}' for name, port in sorted(ports.items())) + "}"

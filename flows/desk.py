@@ -1,9 +1,9 @@
 """The desk a runbook works at: settings, clients, the run and its record, opened in one place.
 
 No flow makes a client of its own. Opening works with the database, the exchange or the core gone:
-then looking finds out, and only what needs them fails. Without a database nothing can be changed,
-save by protective runbooks (break-glass), which write to a local journal that the next run with a
-database merges.
+then looking finds out, and only what needs them fails. Without the operations database nothing can
+be changed, save by protective runbooks (break-glass), which write to a local journal that the next
+run with that database merges.
 """
 
 import uuid
@@ -36,8 +36,8 @@ from trading_core.broker.contract import TradingApi
 from trading_core.errors import CheckFailed, TradingError, Unreachable
 from trading_core.ledger.session import Session, current_session
 from trading_core.settings import Settings
-from trading_core.storage import state
 from trading_core.storage.connect import Database, connect
+from trading_core.storage.fences import next_fence
 
 UNDATED = "undated"
 
@@ -53,6 +53,7 @@ class Clients:
     core: Core
     broker: TradingApi
     database: Database
+    operations: Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ class Desk:
     """What a flow body hands to its tasks.
 
     Attributes:
+        database: The trading database, of the site.
+        operations: The operations database, of no site: it outlives a restore and a failover.
         session: The trading day of the exchange's clock; None when it did not tell.
     """
 
@@ -68,6 +71,7 @@ class Desk:
     core: Core
     broker: TradingApi
     database: Database
+    operations: Database
     session: Session | None
 
     @property
@@ -146,7 +150,15 @@ def open_run(
         )
         opened.enter_context(_told(run))
         with begin(run):
-            yield Desk(settings, run, clients.core, clients.broker, clients.database, session)
+            yield Desk(
+                settings,
+                run,
+                clients.core,
+                clients.broker,
+                clients.database,
+                clients.operations,
+                session,
+            )
 
 
 @contextmanager
@@ -155,8 +167,11 @@ def clients_of(settings: Settings) -> Iterator[Clients]:
     with ExitStack() as opened:
         core = opened.enter_context(closing(HttpCore(settings)))
         broker = opened.enter_context(closing(Broker.of(settings)))
-        database = Database(settings.secret("trading_dsn"), application="runbook")
-        yield Clients(core, broker, opened.enter_context(database))
+        database, operations = (
+            opened.enter_context(Database(settings.secret(dsn), application="runbook"))
+            for dsn in ("trading_dsn", "operations_dsn")
+        )
+        yield Clients(core, broker, database, operations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +189,7 @@ def _recording(
 ) -> Iterator[_Record]:
     with ExitStack() as opened:
         try:
-            dsn = settings.secret("trading_dsn")
+            dsn = settings.secret("operations_dsn")
             connection = opened.enter_context(closing(connect(dsn, application=name[:63])))
             record = _record_in(connection, journal, break_glass)
         except (Unreachable, psycopg.OperationalError) as error:
@@ -190,7 +205,7 @@ def _record_in(
 ) -> _Record:
     connection.autocommit = True  # a session's lock and its ledger must not share a transaction
     ledger = PostgresLedger(connection)
-    fence = state.next_fence(connection)
+    fence = next_fence(connection)
     if break_glass:
         return _Record(BreakGlassLedger(ledger, journal), connection, fence)
     connection.execute("SELECT pg_advisory_lock(%s)", [_MERGE_LOCK])

@@ -17,7 +17,14 @@ import pytest
 
 from infra.embedded import desk
 from infra.embedded import redis as embedded_redis
-from tests.fix_postgres import PostgresServer, TradingDatabase, free_port, fresh_database
+from tests.fix_postgres import (
+    OperationsDatabase,
+    PostgresServer,
+    TradingDatabase,
+    free_port,
+    fresh_database,
+    fresh_operations,
+)
 from trading_core.broker.replay import Replay
 from trading_core.clock import poll, seconds
 from trading_core.lockstep import MINUTE
@@ -43,9 +50,12 @@ class Core:
         processes: By service name; a killed one stays until it is started again.
     """
 
-    def __init__(self, settings: Settings, database: TradingDatabase) -> None:
+    def __init__(
+        self, settings: Settings, database: TradingDatabase, operations: OperationsDatabase
+    ) -> None:
         self.settings = settings
         self.database = database
+        self.operations = operations
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._logs = settings.root / "logs"
         self._logs.mkdir(parents=True)
@@ -130,11 +140,15 @@ class Core:
 
 @contextmanager
 def running_core(
-    root: Path, database: TradingDatabase, names: Sequence[str] = ("redis", *CORE)
+    root: Path,
+    database: TradingDatabase,
+    operations: OperationsDatabase,
+    names: Sequence[str] = ("redis", *CORE),
 ) -> Iterator[Core]:
-    """Run the core, or some of it, on a database of its own for the length of a `with` block."""
+    """Run the core, or some of it, on databases of its own for the length of a `with` block."""
     secrets = {
         "trading_dsn": database.app_dsn.get_secret_value(),
+        "operations_dsn": operations.app_dsn.get_secret_value(),
         "broker_key_id": "PKTEST",
         "broker_secret_key": "only-for-tests",
         "control_token": "only-for-tests",
@@ -144,7 +158,7 @@ def running_core(
         (root / "secrets" / name).write_text(value)
     desk.install(database.owner_dsn)
     ports = {name: free_port() for name in (*CORE, "redis")}
-    core = Core(Settings(state_dir=root, port_offset=0, ports=ports), database)
+    core = Core(Settings(state_dir=root, port_offset=0, ports=ports), database, operations)
     with ExitStack() as leaving:
         leaving.callback(core.stop)
         for name in names:
@@ -154,9 +168,11 @@ def running_core(
 
 
 @pytest.fixture
-def core(trading_database: TradingDatabase, tmp_path: Path) -> Iterator[Core]:
+def core(
+    trading_database: TradingDatabase, operations_database: OperationsDatabase, tmp_path: Path
+) -> Iterator[Core]:
     """A trading core that is up and ready, trading not yet allowed."""
-    with running_core(tmp_path / "core", trading_database) as one:
+    with running_core(tmp_path / "core", trading_database, operations_database) as one:
         yield one
 
 
@@ -167,7 +183,8 @@ def open_core(
     """One core for all tests that leave it as they found it: a minute into a session."""
     with (
         fresh_database(postgres_server) as database,
-        running_core(tmp_path_factory.mktemp("open") / "core", database) as core,
+        fresh_operations(postgres_server) as operations,
+        running_core(tmp_path_factory.mktemp("open") / "core", database, operations) as core,
         core.peer("gateway") as gateway,
     ):
         opened = gateway.post("/api/v1/session", {"source": "synthetic", "date": "2013-10-07"})

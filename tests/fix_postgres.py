@@ -1,8 +1,8 @@
 """A real PostgreSQL server for the tests, and a fresh migrated database for each that asks.
 
-The schema is migrated once a session, into a template; a database of its own then costs a test a
-fraction of a second. The two roles are those of the stack: the owner of the schema, and the
-application that may only read and write rows.
+Each schema is migrated once a session, into a template; a database of its own then costs a test a
+fraction of a second. The roles are those of the stack: the owner of a schema, and the application
+that may only read and write rows.
 """
 
 import itertools
@@ -20,14 +20,16 @@ from pydantic import SecretStr
 
 from infra.embedded import postgres
 from trading_core.storage import migrate
+from trading_core.storage.migrate import Schema
 
-_TEMPLATE = "trading_template"
+_OWNERS = {Schema.TRADING: "tradeops_owner", Schema.OPERATIONS: "operations_owner"}
+_APPS = {Schema.TRADING: "trading_app", Schema.OPERATIONS: "operations_app"}
 _PASSWORD = "only-for-tests"  # of a server that dies with the tests
 _numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
-class TradingDatabase:
+class SomeDatabase:
     """One migrated database, as each of those who use it sees it."""
 
     name: str
@@ -36,9 +38,17 @@ class TradingDatabase:
     superuser_dsn: SecretStr
 
 
+class TradingDatabase(SomeDatabase):
+    """One with the trading schema."""
+
+
+class OperationsDatabase(SomeDatabase):
+    """One with the operations schema."""
+
+
 @dataclass(frozen=True, slots=True)
 class PostgresServer:
-    """A running server whose template database has the newest schema."""
+    """A running server whose template databases have the newest schemas."""
 
     superuser_dsn: SecretStr
     cluster: postgres.Cluster
@@ -57,19 +67,34 @@ class PostgresServer:
 
 @contextmanager
 def fresh_database(server: PostgresServer, *, migrated: bool = True) -> Iterator[TradingDatabase]:
-    """Lend a database of its own; it is dropped afterwards, whoever is still connected."""
-    name = f"trading_{os.getpid()}_{next(_numbers)}"
-    source = sql.Identifier(_TEMPLATE if migrated else "template0")
-    identifier = sql.Identifier(name)
+    """Lend a trading database of its own; it is dropped afterwards, whoever is still connected."""
+    with _fresh(server, Schema.TRADING, migrated=migrated) as dsns:
+        yield TradingDatabase(*dsns)
+
+
+@contextmanager
+def fresh_operations(server: PostgresServer) -> Iterator[OperationsDatabase]:
+    """Lend an operations database of its own; as `fresh_database`."""
+    with _fresh(server, Schema.OPERATIONS, migrated=True) as dsns:
+        yield OperationsDatabase(*dsns)
+
+
+@contextmanager
+def _fresh(
+    server: PostgresServer, schema: Schema, *, migrated: bool
+) -> Iterator[tuple[str, SecretStr, SecretStr, SecretStr]]:
+    name = f"{schema}_{os.getpid()}_{next(_numbers)}"
+    source = sql.Identifier(_template(schema) if migrated else "template0")
+    identifier, owner = sql.Identifier(name), sql.Identifier(_OWNERS[schema])
     server.execute(
-        sql.SQL("CREATE DATABASE {} OWNER tradeops_owner TEMPLATE {}").format(identifier, source)
+        sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(identifier, owner, source)
     )
     try:
-        yield TradingDatabase(
+        yield (
             name,
-            owner_dsn=server.dsn(name, "tradeops_owner"),
-            app_dsn=server.dsn(name, "trading_app"),
-            superuser_dsn=server.dsn(name),
+            server.dsn(name, _OWNERS[schema]),
+            server.dsn(name, _APPS[schema]),
+            server.dsn(name),
         )
     finally:
         server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
@@ -77,25 +102,41 @@ def fresh_database(server: PostgresServer, *, migrated: bool = True) -> Iterator
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A server with the roles of the stack and a migrated template."""
+    """A server with the roles of the stack and a migrated template of each schema."""
     with postgres.running(tmp_path_factory.mktemp("postgres"), free_port()) as cluster:
         server = PostgresServer(SecretStr(cluster.superuser_dsn), cluster)
-        for role, options in (("tradeops_owner", "CREATEDB"), ("trading_app", "NOCREATEDB")):
+        for schema in Schema:
+            for role, options in ((_OWNERS[schema], "CREATEDB"), (_APPS[schema], "NOCREATEDB")):
+                server.execute(
+                    sql.SQL("CREATE ROLE {} LOGIN {} PASSWORD {}").format(
+                        sql.Identifier(role), sql.SQL(options), sql.Literal(_PASSWORD)
+                    )
+                )
+            template, owner = _template(schema), _OWNERS[schema]
             server.execute(
-                sql.SQL("CREATE ROLE {} LOGIN {} PASSWORD {}").format(
-                    sql.Identifier(role), sql.SQL(options), sql.Literal(_PASSWORD)
+                sql.SQL("CREATE DATABASE {} OWNER {}").format(
+                    sql.Identifier(template), sql.Identifier(owner)
                 )
             )
-        template = sql.Identifier(_TEMPLATE)
-        server.execute(sql.SQL("CREATE DATABASE {} OWNER tradeops_owner").format(template))
-        migrate.upgrade(server.dsn(_TEMPLATE, "tradeops_owner"))
+            migrate.upgrade(server.dsn(template, owner), schema)
         yield server
+
+
+def _template(schema: Schema) -> str:
+    return f"{schema}_template"
 
 
 @pytest.fixture
 def trading_database(postgres_server: PostgresServer) -> Iterator[TradingDatabase]:
-    """A fresh database with the newest schema."""
+    """A fresh trading database with the newest schema."""
     with fresh_database(postgres_server) as database:
+        yield database
+
+
+@pytest.fixture
+def operations_database(postgres_server: PostgresServer) -> Iterator[OperationsDatabase]:
+    """A fresh operations database with the newest schema."""
+    with fresh_operations(postgres_server) as database:
         yield database
 
 

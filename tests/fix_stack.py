@@ -108,7 +108,8 @@ def running_stack(state_dir: Path, offset: int | None = None) -> Iterator[Stack]
         went_down = stack.tradeops("down")
         assert went_down.returncode == 0, went_down.stdout + went_down.stderr
         # As root the data may lie outside the test's own directory.
-        postgres.cluster(stack.settings.root, stack.settings.host, 0).remove()
+        for name in (postgres.TRADING, postgres.OPERATIONS):
+            postgres.cluster(stack.settings.root, stack.settings.host, 0, name=name).remove()
 
 
 @pytest.fixture(scope="session")

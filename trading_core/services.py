@@ -48,12 +48,13 @@ class Service:
 
 SERVICES: tuple[Service, ...] = (
     Service("postgres", Group.INFRASTRUCTURE, 15432, single_writer=True),
+    Service("operations_db", Group.INFRASTRUCTURE, 15434, single_writer=True),
     Service("redis", Group.INFRASTRUCTURE, 16379),
     Service(
         "prefect_server",
         Group.ORCHESTRATION,
         4200,
-        ("postgres",),
+        ("operations_db",),
         ready_path="/api/health",
     ),
     Service("prefect_worker", Group.ORCHESTRATION, 0, ("prefect_server",)),
@@ -70,7 +71,7 @@ SERVICES: tuple[Service, ...] = (
         "gateway",
         Group.CORE,
         8080,
-        ("postgres", "redis"),
+        ("postgres", "operations_db", "redis"),
         (
             "api_gateway",
             "scheduler",

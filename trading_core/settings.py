@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from trading_core.errors import ConfigurationError
+from trading_core.live_secret import SecretFile
 from trading_core.services import SERVICES, service
 
 _PREFIX = "TRADEOPS_"
@@ -57,7 +58,7 @@ class Settings(BaseSettings):
     )
     operations_postgres_dsn: SecretStr | None = Field(
         default=None,
-        description="A PostgreSQL of your own for operations, at no trading site; absent: embedded.",
+        description="A PostgreSQL of your own for operations, at no site; absent: embedded.",
     )
     schedules_active: bool = Field(
         default=False,
@@ -127,6 +128,10 @@ class Settings(BaseSettings):
                 f"secret {name}: expected a readable file {path}, was {error.strerror}",
                 next_step="bring the stack up with `tradeops up`",
             ) from error
+
+    def live_secret(self, name: str) -> SecretFile:
+        """Return the source of a secret that may be rotated while this process runs."""
+        return SecretFile(self.secrets_dir / name)
 
     @classmethod
     def read(cls) -> Self:

@@ -1,4 +1,4 @@
-"""An embedded PostgreSQL: its own data directory, port and passwords, on loopback, never as root.
+"""An embedded PostgreSQL server: its own directory, port and passwords, on loopback, never as root.
 
 `Cluster` knows where everything is and how to create it; the supervisor keeps its process alive.
 `running` is the same server for a test: started, handed out, stopped, removed.
@@ -22,7 +22,10 @@ from trading_core.clock import poll, seconds
 from trading_core.errors import ConfigurationError, NotVerified
 
 SUPERUSER = "postgres"
+TRADING = "postgres"
+OPERATIONS = "operations_db"
 _CONNECTIONS_MAX = 200
+_SLOT_WAL_KEPT_MAX = "4GB"
 _START_WITHIN = seconds(30)
 _STOP_WITHIN_SECONDS = 30
 
@@ -32,6 +35,7 @@ class Cluster:
     """One data directory and the way its server is run.
 
     Attributes:
+        name: As in the service table: which of the two servers it is.
         root: The state directory of the stack it belongs to.
         home: Holds the data, and the programs where they had to be copied. In `root`, unless
             the server's account cannot get there.
@@ -45,6 +49,7 @@ class Cluster:
     port: int
     binaries: Binaries
     run_as: Account | None
+    name: str = TRADING
 
     @property
     def data_dir(self) -> Path:
@@ -59,8 +64,12 @@ class Cluster:
     @property
     def superuser_dsn(self) -> str:
         """The superuser's URL. Makes the password the first time."""
-        password = secrets.ensure(self.secrets_dir, "superuser_password")
+        password = secrets.ensure(self.secrets_dir, self._password_secret)
         return f"postgresql://{SUPERUSER}:{password}@{self.host}:{self.port}/postgres"
+
+    @property
+    def _password_secret(self) -> str:
+        return f"{'operations_' if self.name == OPERATIONS else ''}superuser_password"
 
     def command(self) -> tuple[str, ...]:
         """Return the server's command line. What it sets here cannot be changed by ALTER SYSTEM."""
@@ -73,6 +82,8 @@ class Cluster:
             "timezone": "UTC",
             "log_timezone": "UTC",
             "logging_collector": "off",
+            # A receiver of the log that is gone must not fill the server's disk.
+            "max_slot_wal_keep_size": _SLOT_WAL_KEPT_MAX,
         }
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         return (str(self.binaries.program("postgres")), "-D", str(self.data_dir), *settings)
@@ -91,7 +102,7 @@ class Cluster:
         draft = self.data_dir.with_name(f"{self.data_dir.name}.new")
         self._run("rm", "-rf", str(draft))
         password_file = self.data_dir.with_name(f"{self.data_dir.name}.password")
-        password = secrets.ensure(self.secrets_dir, "superuser_password")
+        password = secrets.ensure(self.secrets_dir, self._password_secret)
         try:
             self._hand_over(password_file, password)
             self._run(
@@ -107,8 +118,9 @@ class Cluster:
     def remove(self) -> None:
         """Delete the data for good. The server must not be running."""
         shutil.rmtree(self.home)
-        if self.home.parent != self.root:
-            self.home.parent.rmdir()
+        place = self.home.parent
+        if place != self.root and not any(place.iterdir()):
+            place.rmdir()
 
     def answers(self) -> bool:
         """Whether the server takes our superuser's login and answers SELECT 1."""
@@ -140,13 +152,16 @@ class Cluster:
             )
 
 
-def cluster(root: Path, host: str, port: int, binaries: Binaries | None = None) -> Cluster:
-    """Describe the cluster of the stack whose state is in `root`.
+def cluster(
+    root: Path, host: str, port: int, binaries: Binaries | None = None, name: str = TRADING
+) -> Cluster:
+    """Describe a cluster of the stack whose state is in `root`.
 
     Args:
-        root: The state directory. Data lies in `root`/postgres, secrets in `root`/secrets.
+        root: The state directory. Data lies in `root`/`name`, secrets in `root`/secrets.
         host: Address to listen on.
         port: TCP port.
+        name: Which of the two servers, as in the service table.
         binaries: The programs to use; None chooses, by the data's version once there is data.
 
     Raises:
@@ -155,7 +170,7 @@ def cluster(root: Path, host: str, port: int, binaries: Binaries | None = None) 
     run_as = account.unprivileged()
     root.mkdir(parents=True, exist_ok=True)
     place = root if run_as is None else account.own_place(root, run_as)
-    home = place / "postgres"
+    home = place / name
     if run_as is None:
         home.mkdir(mode=0o700, exist_ok=True)
     else:
@@ -166,7 +181,7 @@ def cluster(root: Path, host: str, port: int, binaries: Binaries | None = None) 
     )
     if run_as is not None:
         chosen = replace(chosen, directory=account.within_reach(chosen.directory, home, run_as))
-    return Cluster(root, home, host, port, chosen, run_as)
+    return Cluster(root, home, host, port, chosen, run_as, name)
 
 
 def answers(dsn: str) -> bool:

@@ -38,6 +38,7 @@ def rows(settings: Settings) -> tuple[Service, ...]:
     """Return the services this stack runs itself, in start order."""
     elsewhere = {
         "postgres": settings.postgres_dsn is not None,
+        "operations_db": settings.operations_postgres_dsn is not None,
         "paper_exchange": settings.trading_endpoint is not None,
         "prometheus": prometheus.program() is None,
     }
@@ -52,8 +53,8 @@ def program(row: Service, settings: Settings) -> Program:
     """
     if row.module:
         return Program(row.name, (sys.executable, "-m", row.module))
-    if row.name == "postgres":
-        return _postgres(settings)
+    if row.name in (postgres.TRADING, postgres.OPERATIONS):
+        return _postgres(row.name, settings)
     if row.name == "redis":
         command = redis.command(settings.root, settings.host, settings.port("redis"))
         return Program(row.name, command)
@@ -69,11 +70,11 @@ def program(row: Service, settings: Settings) -> Program:
     )
 
 
-def _postgres(settings: Settings) -> Program:
-    cluster = postgres.cluster(settings.root, settings.host, settings.port("postgres"))
+def _postgres(name: str, settings: Settings) -> Program:
+    cluster = postgres.cluster(settings.root, settings.host, settings.port(name), name=name)
     cluster.create()
     return Program(
-        "postgres",
+        name,
         cluster.command(),
         user=cluster.run_as.name if cluster.run_as is not None else "",
         stop_signal=signal.SIGINT,  # fast shutdown: ends sessions, keeps everything committed

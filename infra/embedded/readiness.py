@@ -7,7 +7,7 @@ from contextlib import suppress
 import httpx
 import psutil
 
-from infra.embedded import postgres, prefect
+from infra.embedded import postgres, prefect, roles
 from infra.embedded.supervisor import ProcessState, State
 from trading_core.errors import ConfigurationError, TradingError
 from trading_core.services import Service
@@ -28,8 +28,10 @@ def is_ready(row: Service, settings: Settings, process: ProcessState | None) -> 
         return False
     if row.ready_path:
         return _answers_http(settings.url(row.name) + row.ready_path)
-    if row.name == "postgres":
-        return _answers_sql(settings)
+    if row.name == postgres.TRADING:
+        return _answers_sql(settings, roles.TRADING_SERVER)
+    if row.name == postgres.OPERATIONS:
+        return _answers_sql(settings, roles.OPERATIONS_SERVER)
     if row.name == "redis":
         return _answers_ping(settings.host, settings.port(row.name))
     return prefect.worker_is_online(settings, since=process.started if process else 0)
@@ -67,9 +69,9 @@ def _answers_http(url: str) -> bool:
     return answer.status_code == httpx.codes.OK
 
 
-def _answers_sql(settings: Settings) -> bool:
+def _answers_sql(settings: Settings, server: roles.Server) -> bool:
     try:
-        return postgres.answers(settings.secret("superuser_dsn").get_secret_value())
+        return postgres.answers(settings.secret(server.superuser_secret).get_secret_value())
     except TradingError:
         return False
 

@@ -1,7 +1,7 @@
-"""Databases and roles, the same on an embedded PostgreSQL and on one that was given.
+"""Databases and roles of both servers, the same on an embedded PostgreSQL and on one given.
 
-tradeops_owner owns the schema of the database `trading`; trading_app, which the services use, may
-only read and write rows; prefect owns a database of its own. None of them is a superuser.
+Each database has an owner of its schema and a role that may only read and write rows; prefect owns
+a database of its own, and replicator may copy the trading server. None of them is a superuser.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,8 @@ from infra.embedded import secrets
 from trading_core.errors import CheckFailed, ConfigurationError
 
 TRADING = "trading"
+OPERATIONS = "operations"
+_NONE_OF_OURS = "postgres"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,43 @@ class Role:
     scheme: str = "postgresql"
 
 
-ROLES = (
-    Role("tradeops_owner", "CREATEDB", TRADING, owns=True, secret="owner_dsn"),
-    Role("trading_app", "", TRADING, owns=False, secret="trading_dsn"),
-    Role("prefect", "", "prefect", owns=True, secret="prefect_dsn", scheme="postgresql+asyncpg"),
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Who works on one of the two servers.
+
+    Attributes:
+        superuser_secret: The secret file its superuser's DSN is written to.
+        roles: An owner before those who use its database.
+    """
+
+    superuser_secret: str
+    roles: tuple[Role, ...]
+
+
+TRADING_SERVER = Server(
+    "superuser_dsn",
+    (
+        Role("tradeops_owner", "CREATEDB", TRADING, owns=True, secret="owner_dsn"),
+        Role("trading_app", "", TRADING, owns=False, secret="trading_dsn"),
+        Role("replicator", "REPLICATION", _NONE_OF_OURS, owns=False, secret="replication_dsn"),
+    ),
+)
+OPERATIONS_SERVER = Server(
+    "operations_superuser_dsn",
+    (
+        Role("operations_owner", "", OPERATIONS, owns=True, secret="operations_owner_dsn"),
+        Role("operations_app", "", OPERATIONS, owns=False, secret="operations_dsn"),
+        Role(
+            *("prefect", "", "prefect"),
+            owns=True,
+            secret="prefect_dsn",
+            scheme="postgresql+asyncpg",
+        ),
+    ),
 )
 
 
-def prepare(superuser_dsn: str, secrets_dir: Path) -> None:
+def prepare(superuser_dsn: str, secrets_dir: Path, server: Server = TRADING_SERVER) -> None:
     """Make databases, roles and the files with their DSNs; what is there already stays.
 
     Raises:
@@ -54,17 +85,16 @@ def prepare(superuser_dsn: str, secrets_dir: Path) -> None:
         CheckFailed: The self-test found a database or a role that is not as it must be.
     """
     with psycopg.connect(superuser_dsn, autocommit=True) as connection:
-        for role in ROLES:
+        for role in server.roles:
             password = secrets.ensure(secrets_dir, f"{role.name}_password")
             _ensure_role(connection, role, password)
             if role.owns:
                 _ensure_database(connection, role)
+            elif role.database != _NONE_OF_OURS:
+                _let_in(connection, role)
             _write(secrets_dir, role.secret, url(role, superuser_dsn, password))
-        connection.execute(
-            sql.SQL("GRANT CONNECT ON DATABASE {} TO trading_app").format(sql.Identifier(TRADING))
-        )
-    _write(secrets_dir, "superuser_dsn", superuser_dsn)
-    for role in ROLES:
+    _write(secrets_dir, server.superuser_secret, superuser_dsn)
+    for role in server.roles:
         _prove(role, url(role, superuser_dsn, secrets.ensure(secrets_dir, f"{role.name}_password")))
 
 
@@ -88,6 +118,14 @@ def _ensure_database(connection: Connection, role: Role) -> None:
             )
         )
     connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
+
+
+def _let_in(connection: Connection, role: Role) -> None:
+    connection.execute(
+        sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(
+            sql.Identifier(role.database), sql.Identifier(role.name)
+        )
+    )
 
 
 def url(role: Role, superuser_dsn: str, password: str) -> str:

@@ -15,8 +15,7 @@ from pathlib import Path
 import psutil
 
 import infra
-from infra.embedded import prefect, programs, readiness, secrets, stages
-from infra.embedded.postgres import cluster
+from infra.embedded import postgres, prefect, programs, readiness, roles, secrets, stages
 from infra.embedded.steps import Observer, Progress, Step, carry_out
 from infra.embedded.supervisor import ProcessState, State, Supervisor
 from trading_core.clock import poll, seconds, stopwatch_seconds
@@ -113,7 +112,7 @@ def _ensure_supervised(settings: Settings, supervisor: Supervisor, rows: Sequenc
         readiness.refuse_taken_ports(rows, settings)
     elif remark not in supervisor.configured():
         raise _runs_otherwise("settings")
-    _write_superuser_dsn(settings)
+    _write_superuser_dsns(settings)
     descriptions = [programs.program(row, settings) for row in rows]
     configuration = supervisor.configuration(descriptions, PROJECT, remark)
     if not running:
@@ -129,12 +128,18 @@ def _runs_otherwise(what: str) -> ConfigurationError:
     )
 
 
-def _write_superuser_dsn(settings: Settings) -> None:
-    if settings.postgres_dsn is not None:
-        dsn = settings.postgres_dsn.get_secret_value()
-    else:
-        dsn = cluster(settings.root, settings.host, settings.port("postgres")).superuser_dsn
-    secrets.write(settings.secrets_dir, "superuser_dsn", dsn)
+def _write_superuser_dsns(settings: Settings) -> None:
+    given = {
+        postgres.TRADING: (roles.TRADING_SERVER, settings.postgres_dsn),
+        postgres.OPERATIONS: (roles.OPERATIONS_SERVER, settings.operations_postgres_dsn),
+    }
+    for name, (server, dsn) in given.items():
+        if dsn is not None:
+            value = dsn.get_secret_value()
+        else:
+            ours = postgres.cluster(settings.root, settings.host, settings.port(name), name=name)
+            value = ours.superuser_dsn
+        secrets.write(settings.secrets_dir, server.superuser_secret, value)
 
 
 def _environment(settings: Settings) -> dict[str, str]:

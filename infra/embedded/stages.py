@@ -26,7 +26,13 @@ def steps(settings: Settings, supervisor: Supervisor, rows: Sequence[Service]) -
     work = [
         _work("work_pool", ("prefect_server",), lambda: prefect.ensure_pool(settings)),
         _work("schema", ("databases",), lambda: _prepare_schema(settings)),
-        _work("databases", ("postgres",), lambda: _prepare_databases(settings)),
+        _work("operations_schema", ("operations_databases",), lambda: _prepare_record(settings)),
+        _work("databases", ("postgres",), lambda: _prepare(settings, roles.TRADING_SERVER)),
+        _work(
+            "operations_databases",
+            ("operations_db",),
+            lambda: _prepare(settings, roles.OPERATIONS_SERVER),
+        ),
     ]
     return [*(_service_step(row, settings, supervisor) for row in rows), *work]
 
@@ -60,7 +66,10 @@ def _needs(row: Service) -> Iterator[str]:
     """What must be there before a service starts: its database, not only the server of it."""
     yield from row.depends_on
     if "postgres" in row.depends_on:
-        yield "databases" if row.group is Group.ORCHESTRATION else "schema"
+        yield "schema"
+    if "operations_db" in row.depends_on:
+        prefects = row.group is Group.ORCHESTRATION
+        yield "operations_databases" if prefects else "operations_schema"
     if row.name == "prefect_worker":
         yield "work_pool"
 
@@ -76,14 +85,15 @@ def _work(name: str, needs: tuple[str, ...], do: Callable[[], None]) -> Step:
     return Step(name, needs, begin, is_ready=lambda: bool(finished))
 
 
-def _prepare_databases(settings: Settings) -> None:
-    dsn = settings.secret("superuser_dsn").get_secret_value()
+def _prepare(settings: Settings, server: roles.Server) -> None:
+    dsn = settings.secret(server.superuser_secret).get_secret_value()
     try:
-        roles.prepare(dsn, settings.secrets_dir)
+        roles.prepare(dsn, settings.secrets_dir, server)
     except psycopg.OperationalError as error:
         raise Unreachable(
             f"PostgreSQL: expected a superuser's login, was: {error}",
-            next_step="correct TRADEOPS_POSTGRES_DSN, or start that server",
+            next_step="correct the DSN of that server in TRADEOPS_POSTGRES_DSN or "
+            "TRADEOPS_OPERATIONS_POSTGRES_DSN, or start it",
         ) from error
 
 
@@ -93,6 +103,12 @@ def _prepare_schema(settings: Settings) -> None:
     dsn = settings.secret("owner_dsn")
     migrate.upgrade(dsn)
     desk.install(dsn)
+
+
+def _prepare_record(settings: Settings) -> None:
+    from trading_core.storage import migrate
+
+    migrate.upgrade(settings.secret("operations_owner_dsn"), migrate.Schema.OPERATIONS)
 
 
 def _end_of_log(supervisor: Supervisor, name: str) -> str:

@@ -110,6 +110,16 @@ def at_exchange(stack: Stack) -> list[Fill]:
 
 def query(stack: Stack, statement: str, *values: object) -> list[tuple[object, ...]]:
     """Return the rows of one statement on the trading database."""
-    dsn = stack.settings.secret("trading_dsn").get_secret_value()
-    with psycopg.connect(dsn) as connection:
+    return _rows(stack, "trading_dsn", statement, values)
+
+
+def in_record(stack: Stack, statement: str, *values: object) -> list[tuple[object, ...]]:
+    """Return the rows of one statement on the operations database."""
+    return _rows(stack, "operations_dsn", statement, values)
+
+
+def _rows(
+    stack: Stack, secret: str, statement: str, values: tuple[object, ...]
+) -> list[tuple[object, ...]]:
+    with psycopg.connect(stack.settings.secret(secret).get_secret_value()) as connection:
         return connection.execute(statement, values).fetchall()

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tasks.kernel import PostgresLedger
-from tests.faults.session import DAY, query, session_on
+from tests.faults.session import DAY, in_record, query, session_on
 from tests.fix_stack import PROJECT, Stack
 from trading_core.clock import poll, seconds
 
@@ -83,7 +83,7 @@ def kill_worker_and_flows(stack: Stack) -> None:
 
 def intends(stack: Stack, account: str, action: str) -> bool:
     like = f"end-of-day/%{account}%{DAY}%/{action}%"
-    return bool(query(stack, "SELECT 1 FROM effect_ledger WHERE key LIKE %s", like))
+    return bool(in_record(stack, "SELECT 1 FROM effect_ledger WHERE key LIKE %s", like))
 
 
 def assert_closed_once(stack: Stack, account: str) -> None:
@@ -110,7 +110,7 @@ def assert_closed_once(stack: Stack, account: str) -> None:
 
 
 def assert_every_intent_is_proven(stack: Stack, account: str) -> None:
-    lines = query(
+    lines = in_record(
         stack,
         "SELECT key, kind FROM effect_ledger WHERE key LIKE %s ORDER BY seq",
         f"end-of-day/%{account}%{DAY}%",
@@ -123,5 +123,5 @@ def assert_every_intent_is_proven(stack: Stack, account: str) -> None:
         assert {"intent", "effect", "proof"} <= set(told), (action, told)
         assert told[-1] == "proof", (action, told)
         assert told.count("proof") == 1, (action, told)
-    with psycopg.connect(stack.settings.secret("trading_dsn").get_secret_value()) as connection:
+    with psycopg.connect(stack.settings.secret("operations_dsn").get_secret_value()) as connection:
         assert PostgresLedger(connection).verify() >= len(lines)

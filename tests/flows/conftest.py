@@ -12,7 +12,7 @@ from prefect.settings import (
 )
 
 from tests.fix_core import Core, running_core
-from tests.fix_postgres import PostgresServer, fresh_database
+from tests.fix_postgres import PostgresServer, fresh_database, fresh_operations
 from tests.fix_stack import Stack
 
 
@@ -32,7 +32,8 @@ def worked_on(
     root = tmp_path_factory.mktemp("core") / "state"
     with (
         fresh_database(postgres_server) as database,
-        running_core(root, database) as core,
+        fresh_operations(postgres_server) as operations,
+        running_core(root, database, operations) as core,
         pytest.MonkeyPatch.context() as environment,
     ):
         owner_dsn = database.owner_dsn.get_secret_value()

@@ -8,7 +8,7 @@ import pytest
 
 from flows.desk import UNDATED, open_run
 from tasks.kernel import Change, Kind, LocalJournal, PostgresLedger, Unchanged, action
-from tests.fix_postgres import TradingDatabase, free_port
+from tests.fix_postgres import OperationsDatabase, TradingDatabase, free_port
 from trading_core.clock import seconds
 from trading_core.errors import CheckFailed, ConfigurationError, Unreachable
 from trading_core.services import SERVICES
@@ -17,14 +17,18 @@ from trading_core.settings import Settings
 
 @pytest.fixture
 def settings(
-    tmp_path: Path, trading_database: TradingDatabase, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    trading_database: TradingDatabase,
+    operations_database: OperationsDatabase,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Settings:
-    """A stack of which only the database is up."""
+    """A stack of which only the databases are up."""
     ports = {row.name: free_port() for row in SERVICES if row.port}
     settings = Settings(state_dir=tmp_path, ports=ports)
     settings.secrets_dir.mkdir()
     secrets = {"control_token": "x", "broker_key_id": "x", "broker_secret_key": "x"}
     secrets["trading_dsn"] = trading_database.app_dsn.get_secret_value()
+    secrets["operations_dsn"] = operations_database.app_dsn.get_secret_value()
     for name, value in secrets.items():
         (settings.secrets_dir / name).write_text(value)
     for name, value in settings.environment().items():
@@ -33,16 +37,16 @@ def settings(
 
 
 @pytest.fixture
-def connection(trading_database: TradingDatabase) -> Iterator[psycopg.Connection]:
+def connection(operations_database: OperationsDatabase) -> Iterator[psycopg.Connection]:
     with psycopg.connect(
-        trading_database.app_dsn.get_secret_value(), autocommit=True
+        operations_database.app_dsn.get_secret_value(), autocommit=True
     ) as connection:
         yield connection
 
 
 def without_database(settings: Settings) -> None:
-    dsn = f"postgresql://nobody@127.0.0.1:{free_port()}/trading"
-    (settings.secrets_dir / "trading_dsn").write_text(dsn)
+    dsn = f"postgresql://nobody@127.0.0.1:{free_port()}/operations"
+    (settings.secrets_dir / "operations_dsn").write_text(dsn)
 
 
 @action
@@ -103,7 +107,7 @@ def test_without_a_database_a_run_may_look_and_change_nothing(settings: Settings
 def test_break_glass_acts_without_a_database_and_the_next_run_merges_its_journal(
     settings: Settings, connection: psycopg.Connection
 ) -> None:
-    dsn_file = settings.secrets_dir / "trading_dsn"
+    dsn_file = settings.secrets_dir / "operations_dsn"
     dsn = dsn_file.read_text()
     without_database(settings)
     bell: list[int] = []

@@ -55,7 +55,8 @@ def after_the_close(core: Core) -> Core:
 
 
 def one_value(core: Core, question: str) -> Any:
-    dsn = core.database.superuser_dsn.get_secret_value()
+    database = core.operations if "effect_ledger" in question else core.database
+    dsn = database.superuser_dsn.get_secret_value()
     with psycopg.connect(dsn) as connection:
         row = connection.execute(question).fetchone()
         return None if row is None else row[0]

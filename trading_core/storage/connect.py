@@ -7,16 +7,22 @@ a server that went away, a statement over its time. Mistakes in our own SQL pass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from threading import Lock
 from typing import Any, Self
 
 import psycopg
+import structlog
 from psycopg import Connection
+from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 from pydantic import SecretStr
 
 from trading_core.clock import seconds
 from trading_core.errors import Unreachable
 from trading_core.health import Health
+from trading_core.live_secret import Source, constant
+
+log = structlog.get_logger(__name__)
 
 CONNECT_WITHIN = seconds(2)
 STATEMENT_WITHIN = seconds(10)
@@ -40,25 +46,33 @@ def connect(
 
 
 class Database:
-    """A pool of connections for one process. Opening it needs no database; it heals by itself."""
+    """A pool of connections for one process. Opening it needs no database; it heals by itself.
+
+    Given the source of its DSN (`settings.live_secret`), it follows a rotated login: the next
+    transaction uses the new one, and connections of the old one end as they come back.
+    """
 
     def __init__(
         self,
-        dsn: SecretStr,
+        dsn: SecretStr | Source,
         *,
         application: str,
         connections_max: int = 8,
         answer_within: timedelta = CONNECT_WITHIN,
     ) -> None:
+        self._source = constant(dsn) if isinstance(dsn, SecretStr) else dsn
+        self._application = application
+        self._turn = Lock()
+        self._dsn = self._source().get_secret_value()
+        self._login = _login_of(self._dsn)
         self._pool = ConnectionPool(
-            dsn.get_secret_value(),
+            lambda: self._dsn,
             kwargs=_options(application, STATEMENT_WITHIN),
             min_size=1,
             max_size=connections_max,
             timeout=answer_within.total_seconds(),
             reconnect_timeout=_RECONNECT_WITHIN_SECONDS,
-            # One round trip finds the connections that died with their server.
-            check=ConnectionPool.check_connection,
+            check=self._require_usable,
             name=application,
             open=False,
         )
@@ -78,6 +92,7 @@ class Database:
             Unreachable: There is no connection, or it broke on the way. Whether a commit that was
                 under way took place is then unknown: look before repeating what is not idempotent.
         """
+        self._follow_login()
         try:
             with self._pool.connection() as connection:
                 yield connection
@@ -93,11 +108,37 @@ class Database:
             return Health(ok=False, detail=str(error))
         return Health(ok=True, detail="answers")
 
+    def _require_usable(self, connection: Connection) -> None:
+        """Refuse a connection that was under way when the login changed, or died with its server.
+
+        The second costs one round trip.
+        """
+        if self._login and connection.info.user != self._login:
+            raise psycopg.OperationalError("its login was replaced")
+        ConnectionPool.check_connection(connection)
+
+    def _follow_login(self) -> None:
+        """Leave the connections of a login that is no longer ours to use."""
+        dsn = self._source().get_secret_value()
+        if dsn == self._dsn:
+            return
+        with self._turn:
+            if dsn == self._dsn:
+                return
+            self._dsn, self._login = dsn, _login_of(dsn)
+            self._pool.drain()
+        log.info("database login changed", application=self._application, login=self._login)
+
     def in_use_ratio(self) -> float:
         """Return the share of the allowed connections that are lent out, 0 to 1."""
         stats = self._pool.get_stats()
         lent = stats.get("pool_size", 0) - stats.get("pool_available", 0)
         return lent / stats.get("pool_max", 1)
+
+
+def _login_of(dsn: str) -> str:
+    """Return who the DSN logs in as; empty when it leaves that to libpq, and there is no telling."""
+    return str(conninfo_to_dict(dsn).get("user") or "")
 
 
 def _options(application: str, statement_within: timedelta) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The record of who allowed or forbade trading, and the tokens that order those words."""
+"""The record of who allowed or forbade trading."""
 
 from psycopg import Connection
 from psycopg.rows import dict_row
@@ -35,10 +35,3 @@ def newest(connection: Connection) -> TradingState | None:
     if row is None:
         return None
     return TradingState(**{**row, "mode": Mode(row["mode"]), "breaker": Breaker(row["breaker"])})
-
-
-def next_fence(connection: Connection) -> int:
-    """Return a fencing token higher than any before."""
-    row = connection.execute("SELECT nextval('fences')").fetchone()
-    assert row is not None, "a sequence has a next value"
-    return int(row[0])

@@ -103,10 +103,10 @@ def test_the_application_may_not_change_the_schema(server: Cluster) -> None:
 
 
 def test_the_application_cannot_open_prefects_database(server: Cluster) -> None:
-    roles.prepare(server.superuser_dsn, server.secrets_dir)
-    dsn = (server.secrets_dir / "trading_dsn").read_text().strip()
+    roles.prepare(server.superuser_dsn, server.secrets_dir, roles.OPERATIONS_SERVER)
+    dsn = (server.secrets_dir / "operations_dsn").read_text().strip()
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
-        ask(dsn.removesuffix("/trading") + "/prefect", "SELECT 1")
+        ask(dsn.removesuffix("/operations") + "/prefect", "SELECT 1")
 
 
 def test_roles_of_another_stack_are_left_alone(server: Cluster, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_roles_of_another_stack_are_left_alone(server: Cluster, tmp_path: Path) 
 
 def test_a_dsn_without_a_tcp_host_is_refused(server: Cluster, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="expected a TCP host, was /run/postgresql"):
-        roles.url(roles.ROLES[0], "host=/run/postgresql user=postgres", "password")
+        roles.url(roles.TRADING_SERVER.roles[0], "host=/run/postgresql user=postgres", "password")
 
 
 def test_an_interrupted_initdb_is_done_again(fresh: Cluster) -> None:

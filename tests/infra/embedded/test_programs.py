@@ -23,8 +23,8 @@ from trading_core.settings import Settings
 def settings(tmp_path: Path) -> Iterator[Settings]:
     """Settings of a stack that is never started."""
     yield Settings(state_dir=tmp_path, port_offset=1_500)
-    cluster = postgres.cluster(tmp_path, "127.0.0.1", 0)
-    cluster.remove()
+    for name in (postgres.TRADING, postgres.OPERATIONS):
+        postgres.cluster(tmp_path, "127.0.0.1", 0, name=name).remove()
 
 
 def names(settings: Settings) -> set[str]:

@@ -29,7 +29,7 @@ def assert_nothing_is_left(stack: Stack) -> None:
 
 def fences(stack: Stack) -> int:
     """Take the next number of a sequence: it goes on where the data of before ended."""
-    dsn = stack.settings.secret("trading_dsn").get_secret_value()
+    dsn = stack.settings.secret("operations_dsn").get_secret_value()
     with psycopg.connect(dsn) as connection:
         row = connection.execute("SELECT nextval('fences')").fetchone()
     assert row is not None

@@ -20,7 +20,7 @@ from tasks.kernel import (
     begin,
 )
 from tests.fakes.ledger import DyingLedger, Killed, MemoryLedger
-from tests.fix_postgres import TradingDatabase
+from tests.fix_postgres import OperationsDatabase
 from trading_core.clock import seconds
 from trading_core.errors import CheckFailed, InvariantViolated, NotVerified, Unreachable
 from trading_core.storage.connect import connect
@@ -78,8 +78,8 @@ def light(lamp: Lamp, ledger: Ledger, name: str = "hall") -> Outcome[str]:
 
 
 @pytest.fixture
-def postgres_ledger(trading_database: TradingDatabase) -> Iterator[PostgresLedger]:
-    with connect(trading_database.app_dsn, application="test") as connection:
+def postgres_ledger(operations_database: OperationsDatabase) -> Iterator[PostgresLedger]:
+    with connect(operations_database.app_dsn, application="test") as connection:
         connection.autocommit = True
         yield PostgresLedger(connection)
 

@@ -9,14 +9,14 @@ import pytest
 
 from tasks.kernel import BreakGlassLedger, Kind, LocalJournal, PostgresLedger, Run
 from tests.fakes.ledger import DyingLedger, Killed
-from tests.fix_postgres import TradingDatabase
+from tests.fix_postgres import OperationsDatabase
 from trading_core.errors import InvariantViolated, Unreachable
 from trading_core.storage.connect import connect
 
 
 @pytest.fixture
-def connection(trading_database: TradingDatabase) -> Iterator[psycopg.Connection]:
-    with connect(trading_database.app_dsn, application="test") as connection:
+def connection(operations_database: OperationsDatabase) -> Iterator[psycopg.Connection]:
+    with connect(operations_database.app_dsn, application="test") as connection:
         connection.autocommit = True
         yield connection
 
@@ -53,10 +53,10 @@ def test_a_chain_nobody_touched_is_whole(ledger: PostgresLedger, run: Run) -> No
     ],
 )
 def test_a_line_changed_or_removed_breaks_the_chain(
-    ledger: PostgresLedger, run: Run, trading_database: TradingDatabase, tampering: str
+    ledger: PostgresLedger, run: Run, operations_database: OperationsDatabase, tampering: str
 ) -> None:
     write_three(ledger, run)
-    with psycopg.connect(trading_database.superuser_dsn.get_secret_value()) as superuser:
+    with psycopg.connect(operations_database.superuser_dsn.get_secret_value()) as superuser:
         superuser.execute("ALTER TABLE effect_ledger DISABLE TRIGGER effect_ledger_append_only")
         superuser.execute(tampering)
 
@@ -65,10 +65,10 @@ def test_a_line_changed_or_removed_breaks_the_chain(
 
 
 def test_runs_that_write_at_once_make_one_chain(
-    trading_database: TradingDatabase, ledger: PostgresLedger, run: Run
+    operations_database: OperationsDatabase, ledger: PostgresLedger, run: Run
 ) -> None:
     def write(_number: int) -> None:
-        with connect(trading_database.app_dsn, application="test") as own:
+        with connect(operations_database.app_dsn, application="test") as own:
             own.autocommit = True
             write_three(PostgresLedger(own), run)
 

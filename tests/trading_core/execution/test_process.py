@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from tests.fix_core import Core, running_core
-from tests.fix_postgres import TradingDatabase
+from tests.fix_postgres import OperationsDatabase, TradingDatabase
 from trading_core.broker.client import Broker
 from trading_core.broker.replay import Replay, ReplaySession, SessionRequest
 from trading_core.clock import poll, seconds
@@ -30,9 +30,12 @@ KILLS = 8
 
 
 @pytest.fixture
-def core(trading_database: TradingDatabase, tmp_path: Path) -> Iterator[Core]:
+def core(
+    trading_database: TradingDatabase, operations_database: OperationsDatabase, tmp_path: Path
+) -> Iterator[Core]:
     """An exchange with an open session and an executor that may trade in it."""
-    with running_core(tmp_path / "core", trading_database, ("paper_exchange", EXECUTOR)) as one:
+    needed = ("paper_exchange", EXECUTOR)
+    with running_core(tmp_path / "core", trading_database, operations_database, needed) as one:
         yield one
 
 

@@ -5,9 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from tests.fix_postgres import PostgresServer, TradingDatabase, fresh_database
+from tests.fix_postgres import OperationsDatabase, PostgresServer, TradingDatabase, fresh_database
 from trading_core.storage import migrate
 from trading_core.storage.connect import connect
+
+_A_LINE = (
+    b"INSERT INTO effect_ledger VALUES"
+    b" (1, now(), 'r', 'b', 's', 'k', 'note', 'a', '{}', 'ann', 1, '', md5(random()::text))"
+)
 
 
 def test_an_empty_database_is_brought_to_the_newest_version(
@@ -24,6 +29,23 @@ def test_upgrading_twice_changes_nothing(trading_database: TradingDatabase) -> N
     assert not migrate.upgrade(trading_database.owner_dsn).changed
 
 
+def test_a_ledger_begun_in_the_trading_database_is_kept_to_be_read(
+    postgres_server: PostgresServer,
+) -> None:
+    with fresh_database(postgres_server, migrated=False) as database:
+        migrate.upgrade(database.owner_dsn, to="0001")
+        with connect(database.owner_dsn, application="test") as connection:
+            connection.execute(_A_LINE)
+        migrate.upgrade(database.owner_dsn)
+        with connect(database.app_dsn, application="test") as connection:
+            assert connection.execute("SELECT sentence FROM effect_ledger").fetchone() == ("a",)
+        with (
+            connect(database.app_dsn, application="test") as connection,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            connection.execute(_A_LINE.replace(b"(1,", b"(2,"))
+
+
 def test_two_upgrades_at_once_apply_the_versions_once(postgres_server: PostgresServer) -> None:
     with (
         fresh_database(postgres_server, migrated=False) as database,
@@ -36,11 +58,15 @@ def test_two_upgrades_at_once_apply_the_versions_once(postgres_server: PostgresS
 @pytest.mark.parametrize("table", ["effect_ledger", "trading_state", "risk_events"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET {} = {}", "DELETE FROM {}"])
 def test_the_application_may_only_append_to_the_records(
-    trading_database: TradingDatabase, table: str, statement: str
+    trading_database: TradingDatabase,
+    operations_database: OperationsDatabase,
+    table: str,
+    statement: str,
 ) -> None:
     column = {"effect_ledger": "key", "trading_state": "actor", "risk_events": "message"}[table]
+    database = operations_database if table == "effect_ledger" else trading_database
     with (
-        connect(trading_database.app_dsn, application="test") as connection,
+        connect(database.app_dsn, application="test") as connection,
         pytest.raises(psycopg.errors.InsufficientPrivilege),
     ):
         connection.execute(statement.format(table, column, column).encode())

@@ -6,11 +6,12 @@ from decimal import Decimal
 import pytest
 from psycopg import Connection
 
-from tests.fix_postgres import TradingDatabase
+from tests.fix_postgres import OperationsDatabase, TradingDatabase
 from trading_core.domain.market import Bar
 from trading_core.domain.state import Breaker, Mode, TradingState
 from trading_core.storage import bars, days, risk, state
 from trading_core.storage.connect import connect
+from trading_core.storage.fences import next_fence
 from trading_core.storage.risk import RiskEvent
 
 AT = datetime(2013, 10, 7, 14, 0, tzinfo=UTC)
@@ -67,9 +68,9 @@ def test_the_newest_trading_state_is_the_last_one_written(connection: Connection
         assert state.newest(connection) == second
 
 
-def test_each_fence_is_higher_than_the_one_before(connection: Connection) -> None:
-    with connection:
-        fences = [state.next_fence(connection) for _ in range(3)]
+def test_each_fence_is_higher_than_the_one_before(operations_database: OperationsDatabase) -> None:
+    with connect(operations_database.app_dsn, application="test") as connection:
+        fences = [next_fence(connection) for _ in range(3)]
     assert fences == sorted(set(fences))
 
 

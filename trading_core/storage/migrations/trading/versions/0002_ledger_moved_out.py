@@ -1,0 +1,13 @@
+"""The effect ledger and the fences live in the operations database; what is here stays readable."""
+
+from alembic import op
+
+from trading_core.storage.migrate import run_sql_beside
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Run the SQL file beside this one."""
+    run_sql_beside(__file__)(op.get_bind())

@@ -1,14 +1,18 @@
-"""The services of the core: whether each is well, and starting and stopping them one by one."""
+"""The services of the core: whether each is well, and starting and stopping them one by one.
 
-from collections.abc import Mapping
+Where a service runs, here or on a host, is no business of these tasks: `Processes` knows.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from infra.embedded.readiness import is_ready
 from infra.embedded.supervisor import ProcessState, State
 from tasks.control import Core, ServiceHealth
-from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check
-from trading_core.clock import seconds
-from trading_core.errors import CheckFailed
+from tasks.kernel import Change, CheckResult, Record, Unchanged, Verdict, action, check, current_run
+from trading_core.clock import SystemClock, poll, seconds
+from trading_core.errors import CheckFailed, NotVerified, Unreachable
 from trading_core.services import SERVICES, Service, service
 from trading_core.settings import Settings
 
@@ -16,13 +20,14 @@ from trading_core.settings import Settings
 _ELSEWHERE = {"database": "database", "exchange": "broker account"}
 _READY_WITHIN = seconds(60)
 _STOPPED_WITHIN = seconds(30)
+_RESTART = "ensure_service_restarted"
 
 
 class Processes(Protocol):
-    """Who starts and stops processes: the supervisor."""
+    """Who starts and stops processes: the supervisor, and systemd on a host."""
 
     def processes(self) -> Mapping[str, ProcessState]:
-        """Return the state of every program, by name."""
+        """Return the state of every program, by name; UNREACHABLE where nobody answers."""
         ...
 
     def begin(self, name: str) -> None:
@@ -31,6 +36,10 @@ class Processes(Protocol):
 
     def end(self, name: str) -> None:
         """Ask for a program to be stopped."""
+        ...
+
+    def log_tail(self, name: str, lines: int) -> Sequence[str]:
+        """Return the last lines a program has written, at most so many."""
         ...
 
 
@@ -83,7 +92,7 @@ def ensure_service_stopped(processes: Processes, name: str) -> Change[None] | Un
     Raises:
         CheckFailed: A service that depends on it still runs.
     """
-    if processes.processes()[name].is_down:
+    if _seen(name, processes).is_down:
         return Unchanged(f"{name} was stopped", target=name)
     return Change(
         does=f"stop {name}",
@@ -93,6 +102,91 @@ def ensure_service_stopped(processes: Processes, name: str) -> Change[None] | Un
         target=name,
         gated=True,
     )
+
+
+@action
+def ensure_service_restarted(
+    settings: Settings, processes: Processes, name: str, since: datetime | None = None
+) -> Change[str] | Unchanged[str]:
+    """Stop one service and start it again; services that depend on it bear the gap by themselves.
+
+    A restart leaves no state to look at, so the intent keeps which process there was: the run after
+    one that was killed in the middle finds another process, or none, and does what is missing.
+
+    Args:
+        since: A process that began after this moment is restarted already: the start of the
+            incident. None: every run restarts, save one that finishes an interrupted one.
+
+    Returns:
+        As the value, the process that was replaced: "process 4711 since 1700000000".
+
+    Raises:
+        CheckFailed: Something it depends on is not ready; nothing was stopped.
+        Unreachable: Its host does not answer.
+    """
+    row, was = service(name), _seen(name, processes)
+    interrupted = current_run().ledger.open_intent(current_run().key(_RESTART, name))
+    if _began_after(was, since, interrupted) and _is_ready(row, settings, processes):
+        return Unchanged(f"{name} was restarted: {_stamp(was)}", _stamp(was), target=name)
+    return Change(
+        does=f"restart {name}",
+        act=lambda _fence: _restart(row, was, settings, processes),
+        holds=lambda: (
+            _stamp(_seen(name, processes)) != _stamp(was) and _is_ready(row, settings, processes)
+        ),
+        within=_READY_WITHIN,
+        target=name,
+        facts={"was": _stamp(was)},
+    )
+
+
+def _began_after(process: ProcessState, since: datetime | None, interrupted: Record | None) -> bool:
+    """Whether this process is one that a restart, ours or somebody's, has already brought."""
+    if process.pid == 0:
+        return False
+    if interrupted is not None:
+        return interrupted.facts.get("was") != _stamp(process)
+    # By its age and not by the date of its machine, whose clock need not be ours.
+    age = timedelta(seconds=process.uptime_seconds)
+    return since is not None and SystemClock().now() - age > since
+
+
+def _restart(row: Service, was: ProcessState, settings: Settings, processes: Processes) -> str:
+    _require_ground(row, settings, processes)
+    processes.end(row.name)
+    if not poll(lambda: _seen(row.name, processes).is_down, within=_STOPPED_WITHIN):
+        raise NotVerified(
+            f"{row.name}: expected it to have stopped, was {_seen(row.name, processes).state}",
+            next_step=f"read the log of {row.name} before trying again",
+        )
+    processes.begin(row.name)
+    return _stamp(was)
+
+
+def _stamp(process: ProcessState) -> str:
+    """Return words that are different for every start of a program."""
+    return f"process {process.pid} since {process.started}" if process.pid else "no process"
+
+
+def _seen(name: str, processes: Processes) -> ProcessState:
+    """Return a program's state.
+
+    Raises:
+        CheckFailed: Nobody here runs such a program.
+        Unreachable: Who runs it does not answer.
+    """
+    found = processes.processes().get(name)
+    if found is None:
+        raise CheckFailed(
+            f"{name}: expected a program of the supervisor or of a host, found none",
+            next_step="correct the name, or bring the stack up: `tradeops up`",
+        )
+    if found.state is State.UNREACHABLE:
+        raise Unreachable(
+            f"{name}: expected to see whether it runs, was not answered: {found.description}",
+            next_step="treat it as running until its host answers",
+        )
+    return found
 
 
 def _own_troubles(one: ServiceHealth) -> set[str]:
@@ -106,6 +200,11 @@ def _is_ready(row: Service, settings: Settings, processes: Processes) -> bool:
 
 
 def _begin(row: Service, settings: Settings, processes: Processes) -> None:
+    _require_ground(row, settings, processes)
+    processes.begin(row.name)
+
+
+def _require_ground(row: Service, settings: Settings, processes: Processes) -> None:
     missing = [name for name in row.depends_on if not _is_ready(service(name), settings, processes)]
     if missing:
         raise CheckFailed(
@@ -113,7 +212,6 @@ def _begin(row: Service, settings: Settings, processes: Processes) -> None:
             f"{', '.join(missing)}",
             next_step="bring up what is missing: `tradeops status`, then run start-system again",
         )
-    processes.begin(row.name)
 
 
 def _end(name: str, processes: Processes) -> None:
@@ -121,9 +219,7 @@ def _end(name: str, processes: Processes) -> None:
     in_use = [
         row.name
         for row in SERVICES
-        if name in row.depends_on
-        and row.name in known
-        and known[row.name].state in (State.STARTING, State.RUNNING)
+        if name in row.depends_on and row.name in known and not known[row.name].is_down
     ]
     if in_use:
         raise CheckFailed(

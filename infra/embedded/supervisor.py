@@ -34,7 +34,7 @@ _START_ATTEMPTS = 20
 
 
 class State(StrEnum):
-    """supervisord's word for a process."""
+    """supervisord's word for a process; UNREACHABLE is ours: nobody could be asked about it."""
 
     STOPPED = "STOPPED"
     STARTING = "STARTING"
@@ -44,6 +44,7 @@ class State(StrEnum):
     EXITED = "EXITED"
     FATAL = "FATAL"
     UNKNOWN = "UNKNOWN"
+    UNREACHABLE = "UNREACHABLE"
 
 
 _DOWN = (State.STOPPED, State.EXITED, State.FATAL, State.UNKNOWN)
@@ -149,6 +150,13 @@ class Supervisor:
     def end(self, name: str) -> None:
         """Ask for a program to be stopped; looking again tells whether it has."""
         self._ask("stopProcess", name, unless=Faults.NOT_RUNNING)
+
+    def log_tail(self, name: str, lines: int) -> list[str]:
+        """Return the last lines a program has written; none when it wrote no log."""
+        path = self.logs / f"{name}.log"
+        if not path.exists():
+            return []
+        return path.read_text(errors="replace").splitlines()[-lines:]
 
     def shut_down(self) -> None:
         """Ask supervisord to stop what still runs and to leave."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from tasks.kernel.ledger import Kind, Ledger, PostgresLedger, Record, draft
+from tasks.kernel.ledger import Kind, Ledger, PostgresLedger, Record, draft, left_open
 from trading_core.clock import SystemClock
 from trading_core.errors import CheckFailed, Unreachable
 
@@ -55,6 +55,16 @@ class LocalJournal(Ledger):
     @override
     def of_run(self, run_id: str) -> list[Record]:
         return [record for record in self._read() if record.run_id == run_id]
+
+    @override
+    def open_intent(self, key: str) -> Record | None:
+        written: list[Record] = []
+        for record in self._read():
+            if record.key == key and record.kind == Kind.INTENT:
+                written = [record]
+            elif record.key == key and written:
+                written.append(record)
+        return left_open(written)
 
     def merge_into(self, ledger: PostgresLedger) -> int:
         """Append every line to the ledger proper, then put the file aside.
@@ -124,6 +134,16 @@ class BreakGlassLedger(Ledger):
         except Unreachable:
             return written
 
+    @override
+    def open_intent(self, key: str) -> Record | None:
+        if self._journal.since_intent(key) or self._proper is None:
+            return self._journal.open_intent(key)
+        try:
+            return self._proper.open_intent(key)
+        except Unreachable:
+            self._proper = None
+            return None
+
 
 class NoLedger(Ledger):
     """What an ordinary runbook has when the database is gone: it may look, and change nothing."""
@@ -148,3 +168,7 @@ class NoLedger(Ledger):
     @override
     def of_run(self, run_id: str) -> list[Record]:
         return []
+
+    @override
+    def open_intent(self, key: str) -> Record | None:
+        return None

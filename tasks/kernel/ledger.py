@@ -6,7 +6,7 @@ gone is in journal.py.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -87,6 +87,14 @@ class Ledger(Protocol):
         """Return what one run wrote, oldest first."""
         ...
 
+    def open_intent(self, key: str) -> Record | None:
+        """Return the latest intent of a change if nothing tells how it ended: of a killed run.
+
+        Its facts say how the world was before: for changes that leave no state to look at, such
+        as a restart, they alone tell whether the change was made.
+        """
+        ...
+
 
 class PostgresLedger(Ledger):
     """The ledger proper, in PostgreSQL. Threads may share one; they write one after the other."""
@@ -133,6 +141,13 @@ class PostgresLedger(Ledger):
     def of_run(self, run_id: str) -> list[Record]:
         return self._select("WHERE run_id = %s ORDER BY seq", [run_id])
 
+    @override
+    def open_intent(self, key: str) -> Record | None:
+        latest = f"(SELECT max(seq) FROM effect_ledger WHERE key = %s AND kind = '{Kind.INTENT}')"
+        return left_open(
+            self._select(f"WHERE key = %s AND seq >= {latest} ORDER BY seq", [key] * 2)
+        )
+
     def verify(self) -> int:
         """Recompute the chain from its first line.
 
@@ -173,6 +188,13 @@ class PostgresLedger(Ledger):
                 f"effect ledger: expected the database to answer, was {str(error).strip()}",
                 next_step="bring the database back: see `tradeops status`",
             ) from error
+
+
+def left_open(since_intent: Sequence[Record]) -> Record | None:
+    """Return the intent that these lines begin with, unless one of them tells how it ended."""
+    if {Kind.PROOF, Kind.FAILED} & {line.kind for line in since_intent}:
+        return None
+    return next(iter(since_intent), None)
 
 
 def draft(run: "Run", key: str, kind: Kind, sentence: str, facts: Mapping[str, object]) -> Record:

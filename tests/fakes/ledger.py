@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing_extensions import override
 
 from tasks.kernel import Kind, Ledger, Record, Run
-from tasks.kernel.ledger import draft
+from tasks.kernel.ledger import draft, left_open
 
 
 class Killed(BaseException):
@@ -35,6 +35,11 @@ class MemoryLedger(Ledger):
     @override
     def of_run(self, run_id: str) -> list[Record]:
         return [record for record in self.records if record.run_id == run_id]
+
+    @override
+    def open_intent(self, key: str) -> Record | None:
+        lines = [record for record in self.records if record.key == key]
+        return left_open(lines[len(lines) - len(self.since_intent(key)) :])
 
     def kinds(self) -> list[str]:
         """Return what was written, line by line."""
@@ -73,3 +78,7 @@ class DyingLedger(Ledger):
     @override
     def of_run(self, run_id: str) -> list[Record]:
         return self._proper.of_run(run_id)
+
+    @override
+    def open_intent(self, key: str) -> Record | None:
+        return self._proper.open_intent(key)

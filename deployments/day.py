@@ -173,7 +173,7 @@ def run_day(
         0 when the day is closed, 1 when it is not: not ready, stopped, or breaks.
     """
     up()
-    database = Database(settings.secret("trading_dsn"), application="day", connections_max=2)
+    database = Database(settings.live_secret("trading_dsn"), application="day", connections_max=2)
     with (
         Gateway(settings) as gateway,
         Orchestrator.of(settings) as orchestrator,

@@ -84,6 +84,12 @@ class Settings(BaseSettings):
         description="Base URL of Slack's Web API; absent: notices go to log and artifacts only.",
     )
     slack_channel: str = Field(default="#trading-alerts", description="Channel that notices go to.")
+    alert_for_seconds_max: float = Field(
+        default=15.0,
+        ge=0,
+        description="Longest that a condition must hold before its alert fires. The rules' own "
+        "minutes are production's; shorter than a restart by the supervisor, it cries wolf.",
+    )
     disk_used_percent_max: float = Field(
         default=80.0,
         gt=0,

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
 import httpx
-from pydantic import SecretStr
 
 from trading_core.broker.answers import read_json
 from trading_core.broker.contract import Refused
+from trading_core.broker.keys import KeyFiles, KeyPair, KeySource
 from trading_core.errors import CheckFailed, ConfigurationError, Unreachable
 from trading_core.settings import Settings
 
@@ -25,11 +25,14 @@ Method = Literal["GET", "POST", "DELETE"]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where an exchange is, and who we are there."""
+    """Where an exchange is, and who we are there.
+
+    Attributes:
+        keys: Asked for the key pair at every request, so that a rotated one is used at once.
+    """
 
     base_url: str
-    key_id: SecretStr
-    secret_key: SecretStr
+    keys: KeySource
     timeout_seconds: float = 5.0
 
     @property
@@ -46,9 +49,13 @@ class Endpoint:
         """
         return cls(
             base_url=(settings.trading_endpoint or settings.url("paper_exchange")).rstrip("/"),
-            key_id=settings.secret("broker_key_id"),
-            secret_key=settings.secret("broker_secret_key"),
+            keys=_known(KeyFiles(settings)),
         )
+
+
+def _known(keys: KeySource) -> KeySource:
+    keys()  # a process without credentials says so at its start
+    return keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +85,10 @@ class Door:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._base_url = endpoint.base_url
+        self._keys = endpoint.keys
         self._client = httpx.Client(
             base_url=endpoint.base_url,
             timeout=endpoint.timeout_seconds,
-            headers={
-                "APCA-API-KEY-ID": endpoint.key_id.get_secret_value(),
-                "APCA-API-SECRET-KEY": endpoint.secret_key.get_secret_value(),
-            },
             trust_env=False,
             # Reading the certificates takes 0.1 s, which plain HTTP has no use for.
             verify=endpoint.base_url.startswith("https:"),
@@ -109,18 +113,29 @@ class Door:
             Unreachable: No trustworthy answer.
             ConfigurationError: The credentials were refused.
         """
-        extra = {} if timeout_seconds is None else {"timeout": timeout_seconds}
-        try:
-            response = self._client.request(
-                method,
-                path,
-                params=params,
-                json=body,
-                **extra,  # type: ignore[arg-type]  # httpx types each keyword apart
-            )
-        except httpx.HTTPError as error:
-            raise self._silent(f"{type(error).__name__} on {method} {path}") from error
+        request = self._client.build_request(
+            method,
+            path,
+            params=params,
+            json=body,
+            timeout=httpx.USE_CLIENT_DEFAULT if timeout_seconds is None else timeout_seconds,
+        )
+        pair = self._keys()
+        response = self._sent(request, pair)
+        if _is_stranger(response) and (newer := self._keys()) != pair:
+            # Rotated while the request was under way; one refused so was not looked at, an order
+            # included.
+            response = self._sent(request, newer)
         return self._understood(response)
+
+    def _sent(self, request: httpx.Request, pair: KeyPair) -> httpx.Response:
+        request.headers["APCA-API-KEY-ID"] = pair.key_id
+        request.headers["APCA-API-SECRET-KEY"] = pair.secret_key.get_secret_value()
+        try:
+            return self._client.send(request)
+        except httpx.HTTPError as error:
+            fact = f"{type(error).__name__} on {request.method} {request.url.path}"
+            raise self._silent(fact) from error
 
     def _understood(self, response: httpx.Response) -> Any:
         status = response.status_code
@@ -131,21 +146,33 @@ class Door:
         body = read_json(response.content)
         if not isinstance(body, dict):
             raise self._silent(f"status {status} with {response.text[:80]!r}")
-        denied = Denied(
+        if _is_stranger(response):
+            raise ConfigurationError(
+                f"exchange {self._base_url}: expected credentials it knows, was refused",
+                next_step="correct the secrets broker_key_id and broker_secret_key",
+            )
+        return Denied(
             status,
             body.get("code", status),
             str(body.get("message", "")),
             str(body.get("next_step", "")),
         )
-        if denied.code == UNAUTHORIZED or status == httpx.codes.UNAUTHORIZED:
-            raise ConfigurationError(
-                f"exchange {self._base_url}: expected credentials it knows, was refused",
-                next_step="correct the secrets broker_key_id and broker_secret_key",
-            )
-        return denied
 
     def _silent(self, fact: str) -> Unreachable:
         return Unreachable(
             f"exchange {self._base_url}: expected an answer, was {fact}",
             next_step="see whether it runs: `tradeops status`",
         )
+
+
+def _is_stranger(response: httpx.Response) -> bool:
+    """Whether the exchange does not know our credentials, whatever was asked."""
+    if response.status_code == httpx.codes.UNAUTHORIZED:
+        return True
+    if response.status_code != httpx.codes.FORBIDDEN:
+        return False
+    try:
+        body = read_json(response.content)
+    except Unreachable:
+        return False
+    return isinstance(body, dict) and body.get("code") == UNAUTHORIZED

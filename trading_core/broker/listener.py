@@ -24,6 +24,8 @@ _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
 _OPEN_SECONDS_MAX = 5.0
 _ANSWER_SECONDS_MAX = 5.0
+# How often a quiet connection looks whether it is still the right one.
+_LOOK_SECONDS = 0.25
 
 
 class Listener:
@@ -34,6 +36,7 @@ class Listener:
         greet: Speaks the first words on a fresh connection: authorization, subscription.
         on_message: Called in the listener's thread with each parsed message.
         on_connect: Called in the listener's thread once greeted, before the first message.
+        is_stale: Whether the connection should be opened anew: its credentials were rotated.
     """
 
     def __init__(
@@ -44,12 +47,14 @@ class Listener:
         greet: Callable[["Conversation"], None],
         on_message: Callable[[Any], None],
         on_connect: Callable[[], None],
+        is_stale: Callable[[], bool] = lambda: False,
     ) -> None:
         self._name = name
         self._url = url
         self._greet = greet
         self._on_message = on_message
         self._on_connect = on_connect
+        self._is_stale = is_stale
         self._stopping = threading.Event()
         self._connected = threading.Event()
         self._socket: Connection | None = None
@@ -100,8 +105,16 @@ class Listener:
             log.info("stream connected", stream=self._name)
             self._on_connect()
             with suppress(ConnectionClosed):
-                for text in socket:
-                    self._on_message(read_json(text))
+                while not self._is_stale():
+                    self._hear_next(socket)
+                log.info("stream opened anew with rotated credentials", stream=self._name)
+
+    def _hear_next(self, socket: Connection) -> None:
+        try:
+            text = socket.recv(timeout=_LOOK_SECONDS)
+        except TimeoutError:
+            return  # quiet, no more
+        self._on_message(read_json(text))
 
 
 class Conversation:

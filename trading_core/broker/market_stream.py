@@ -27,6 +27,7 @@ class MarketStream:
         on_connect: Callable[[], None],
     ) -> None:
         self._endpoint = endpoint
+        self._greeted_as = endpoint.keys()
         self._symbols = list(symbols)
         self._on_data = on_data
         self._listener = Listener(
@@ -35,12 +36,18 @@ class MarketStream:
             greet=self._greet,
             on_message=self._hear,
             on_connect=on_connect,
+            is_stale=lambda: self._endpoint.keys() != self._greeted_as,
         )
 
     @property
     def connected(self) -> bool:
         """Whether data is being received."""
         return self._listener.connected
+
+    @property
+    def key_id(self) -> str:
+        """The id of the key the connection was opened with."""
+        return self._greeted_as.key_id
 
     def start(self) -> None:
         """Start listening. Returns at once; look at `connected`."""
@@ -51,8 +58,8 @@ class MarketStream:
         self._listener.stop()
 
     def _greet(self, exchange: Conversation) -> None:
-        key_id = self._endpoint.key_id.get_secret_value()
-        secret = self._endpoint.secret_key.get_secret_value()
+        self._greeted_as = pair = self._endpoint.keys()
+        key_id, secret = pair.key_id, pair.secret_key.get_secret_value()
         greeting = exchange.hear()
         exchange.expect(_says(greeting, "connected"), "a greeting", greeting)
         exchange.say(json.dumps({"action": "auth", "key": key_id, "secret": secret}))

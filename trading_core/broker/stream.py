@@ -49,6 +49,7 @@ class TradeUpdates:
         on_connect: Callable[[], None],
     ) -> None:
         self._endpoint = endpoint
+        self._greeted_as = endpoint.keys()
         self._on_update = on_update
         self._listener = Listener(
             "trade updates",
@@ -56,12 +57,18 @@ class TradeUpdates:
             greet=self._greet,
             on_message=self._hear,
             on_connect=on_connect,
+            is_stale=lambda: self._endpoint.keys() != self._greeted_as,
         )
 
     @property
     def connected(self) -> bool:
         """Whether updates are being received."""
         return self._listener.connected
+
+    @property
+    def key_id(self) -> str:
+        """The id of the key the connection was opened with."""
+        return self._greeted_as.key_id
 
     def start(self) -> None:
         """Start listening. Returns at once; look at `connected`."""
@@ -72,8 +79,8 @@ class TradeUpdates:
         self._listener.stop()
 
     def _greet(self, exchange: Conversation) -> None:
-        key_id = self._endpoint.key_id.get_secret_value()
-        secret = self._endpoint.secret_key.get_secret_value()
+        self._greeted_as = pair = self._endpoint.keys()
+        key_id, secret = pair.key_id, pair.secret_key.get_secret_value()
         exchange.say(json.dumps({"action": "auth", "key": key_id, "secret": secret}))
         answer = exchange.hear()
         exchange.expect(_data(answer).get("status") == "authorized", "authorization", answer)

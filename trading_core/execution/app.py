@@ -97,6 +97,7 @@ def app(settings: Settings) -> FastAPI:
             "database": executor.database.health,
             "exchange": lambda: _exchange_health(executor),
             "stream": lambda: _stream_health(executor),
+            "writer lease": executor.lease.health,
         },
         status=lambda: _status(executor),
         metrics=metrics,
@@ -243,8 +244,11 @@ def _status(executor: Executor) -> dict[str, Any]:
     return {
         "state": state_json(executor.switch.state),
         "state_recorded": executor.switch.is_recorded,
+        "lease_held": executor.lease.is_held,
         "session": None if session is None else str(session),
         "stream_connected": executor.stream.connected,
+        "broker_key_id": executor.endpoint.keys().key_id,
+        "stream_key_id": executor.stream.key_id,
     }
 
 

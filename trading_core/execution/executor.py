@@ -27,6 +27,7 @@ from trading_core.errors import CheckFailed, TradingError, Unreachable
 from trading_core.execution import control
 from trading_core.execution.control import HaltKind, Word
 from trading_core.execution.executions import Executions
+from trading_core.execution.lease import DatabaseWitness, LeasedBroker, WriterLease
 from trading_core.execution.order_path import OrderPath
 from trading_core.execution.signals import Outcome, Signal
 from trading_core.execution.sweep import Swept, sweep
@@ -59,16 +60,21 @@ class Executor:
     """One process's order flow. A context manager: entered, it connects; left, it lets go."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        endpoint = Endpoint.of(settings)
+        self.endpoint = endpoint = Endpoint.of(settings)
         self._root = settings.root
         self._clock = SystemClock()
-        self.database = Database(settings.secret("trading_dsn"), application="trade_executor")
-        self.broker = Broker(endpoint)
+        self.database = Database(settings.live_secret("trading_dsn"), application="trade_executor")
         # For what somebody waits for while the exchange may be dead: a halt, a look at the state.
         self.quick_broker = Broker(replace(endpoint, timeout_seconds=0.5))
         self._glance = Broker(replace(endpoint, timeout_seconds=0.1))
         self.stream = TradeUpdates(endpoint, self._hear, self._catch_up)
         self.switch = TradingSwitch(settings.root, self.database, self._clock, self._announce)
+        operations = settings.live_secret("operations_dsn")
+        self.lease = WriterLease(
+            operations, settings.site, settings.root, self.switch.wait_until_none_is_sent
+        )
+        self.broker = LeasedBroker(endpoint, self.lease)
+        self._witness = DatabaseWitness(settings, self.lease)
         self._market_data = MarketDataApi(endpoint)
         self._replay = Replay(endpoint)
         self._orders = OrderPath(
@@ -93,6 +99,7 @@ class Executor:
 
     def __enter__(self) -> Self:
         self._open.enter_context(self.database)
+        self._open.enter_context(self._witness)
         brokers = (self.broker, self.quick_broker, self._glance)
         for client in (*brokers, self._market_data, self._replay):
             self._open.callback(client.close)
@@ -100,6 +107,7 @@ class Executor:
         self._open.callback(self.stream.stop)
         self._watch.start()
         self._open.callback(self._stop_watching)
+        self._open.enter_context(self.lease)  # the last to be asked for is the first to be let go
         return self
 
     def __exit__(self, *_exit: object) -> None:

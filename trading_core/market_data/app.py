@@ -68,9 +68,9 @@ class MarketDataService:
     """The collector with its feeds, cache and database."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        endpoint = Endpoint.of(settings)
+        self.endpoint = endpoint = Endpoint.of(settings)
         self.database = Database(
-            settings.secret("trading_dsn"), application=NAME, connections_max=4
+            settings.live_secret("trading_dsn"), application=NAME, connections_max=4
         )
         self.cache = Cache.of(settings)
         self.collector = Collector(
@@ -155,7 +155,11 @@ def market_data_app(settings: Settings) -> FastAPI:
             "stream": service.feed_health,
             "redis": service.cache.health,
         },
-        status=lambda: {"collected_through": service.collector.collected_through},
+        status=lambda: {
+            "collected_through": service.collector.collected_through,
+            "broker_key_id": service.endpoint.keys().key_id,
+            "stream_key_id": service.stream.key_id,
+        },
         metrics=metrics,
         running=service.running(),
     )

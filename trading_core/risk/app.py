@@ -49,9 +49,9 @@ class RiskService:
     """The monitor with what it stands on."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        endpoint = Endpoint.of(settings)
+        self.endpoint = endpoint = Endpoint.of(settings)
         self.database = Database(
-            settings.secret("trading_dsn"), application=NAME, connections_max=4
+            settings.live_secret("trading_dsn"), application=NAME, connections_max=4
         )
         self.executor = Executor(Peer(settings, "trade_executor"))
         self.monitor = RiskMonitor(self.database, MarketDataApi(endpoint), self.executor, metrics)
@@ -129,7 +129,10 @@ def app(settings: Settings) -> FastAPI:
             "exchange": service.exchange_health,
             "trade_executor": service.executor_health,
         },
-        status=lambda: {"breaker": service.breaker()},
+        status=lambda: {
+            "breaker": service.breaker(),
+            "broker_key_id": service.endpoint.keys().key_id,
+        },
         metrics=metrics,
         running=service.database,
     )

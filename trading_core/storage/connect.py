@@ -137,7 +137,7 @@ class Database:
 
 
 def _login_of(dsn: str) -> str:
-    """Return who the DSN logs in as; empty when it leaves that to libpq, and there is no telling."""
+    """Return who the DSN logs in as; empty when it leaves that to libpq."""
     return str(conninfo_to_dict(dsn).get("user") or "")
 
 

@@ -8,6 +8,7 @@ import structlog
 from fastapi import Depends, FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 
+from trading_core.broker.http import Endpoint
 from trading_core.broker.replay import Replay
 from trading_core.clock import seconds, stopwatch_seconds
 from trading_core.lockstep import MinuteEnd
@@ -52,11 +53,11 @@ class Changes(BaseModel):
 def strategy_app(settings: Settings) -> FastAPI:
     """Return the service, wired to the stack that `settings` describe."""
     metrics = Metrics()
-    database = Database(settings.secret("trading_dsn"), application=NAME, connections_max=4)
-    exchange = Replay.of(settings)
+    database = Database(settings.live_secret("trading_dsn"), application=NAME, connections_max=4)
+    endpoint = Endpoint.of(settings)
     engine = StrategyEngine(
         Surroundings(
-            exchange=exchange,
+            exchange=Replay(endpoint),
             market=MarketData.of(settings),
             books=Records(database),
             executor=Executor(Peer(settings, "trade_executor", answer_within=_SIGNALS_WITHIN)),
@@ -73,7 +74,7 @@ def strategy_app(settings: Settings) -> FastAPI:
         NAME,
         settings,
         checks={"database": database.health},
-        status=engine.standing,
+        status=lambda: {**engine.standing(), "broker_key_id": endpoint.keys().key_id},
         metrics=metrics,
         running=running(),
     )

@@ -6,10 +6,10 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from tests.fix_service import served
+from trading_core.broker import keys
 from trading_core.broker.http import Endpoint
+from trading_core.broker.keys import KeyFiles
 from trading_core.domain.orders import OrderRequest, OrderType, Side, TimeInForce
 from trading_core.paper.account import Account
 from trading_core.paper.door.app import paper_app
@@ -111,9 +111,7 @@ def settings_in(state_dir: Path) -> Settings:
 
 
 def endpoint_of(settings: Settings, base_url: str) -> Endpoint:
-    return Endpoint(
-        base_url, settings.secret("broker_key_id"), settings.secret("broker_secret_key")
-    )
+    return Endpoint(base_url, KeyFiles(settings))
 
 
 @contextmanager
@@ -125,4 +123,4 @@ def served_exchange(state_dir: Path) -> Iterator[Endpoint]:
 
 
 def stranger_to(endpoint: Endpoint) -> Endpoint:
-    return Endpoint(endpoint.base_url, SecretStr("nobody"), SecretStr("nothing"))
+    return Endpoint(endpoint.base_url, keys.constant("nobody", "nothing"))

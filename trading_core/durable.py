@@ -28,7 +28,7 @@ def write_text(path: Path, text: str) -> None:
     except BaseException:
         Path(scratch).unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def read_json(path: Path) -> Any:
@@ -47,10 +47,11 @@ def remove(path: Path) -> None:
     """Make `path` not exist, for good; fine when it does not."""
     path.unlink(missing_ok=True)
     if path.parent.is_dir():
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder safe: a file that was renamed keeps its new name."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

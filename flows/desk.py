@@ -16,6 +16,7 @@ import psycopg
 from prefect.context import FlowRunContext
 
 from infra.embedded.supervisor import Supervisor
+from tasks.approvals import Approvals
 from tasks.backups import Vault
 from tasks.control import Core, HttpCore
 from tasks.kernel import (
@@ -87,6 +88,11 @@ class Desk:
                 next_step="see whether it runs and a session is open: `tradeops status`",
             )
         return self.session
+
+    @property
+    def approvals(self) -> Approvals:
+        """Where people are asked for their yes."""
+        return Approvals(self.operations)
 
     @property
     def vault(self) -> Vault:

@@ -1,11 +1,13 @@
 """The kernel: the only place where the world is changed. House rules in CONTRIBUTING.md."""
 
 from tasks.kernel.action import action
+from tasks.kernel.approval import Grant, granted
 from tasks.kernel.change import Change, Did, Outcome, Unchanged
 from tasks.kernel.check import CheckResult, Verdict, check, graded
 from tasks.kernel.checklist import Checklist, Line, Readiness, collect, confirmed, settle
 from tasks.kernel.journal import BreakGlassLedger, LocalJournal, NoLedger
 from tasks.kernel.ledger import Kind, Ledger, PostgresLedger, Record
+from tasks.kernel.plan import Planned, code_sha256, rehearse
 from tasks.kernel.run import Approval, Run, begin, current_run
 
 __all__ = [
@@ -15,12 +17,14 @@ __all__ = [
     "CheckResult",
     "Checklist",
     "Did",
+    "Grant",
     "Kind",
     "Ledger",
     "Line",
     "LocalJournal",
     "NoLedger",
     "Outcome",
+    "Planned",
     "PostgresLedger",
     "Readiness",
     "Record",
@@ -30,9 +34,12 @@ __all__ = [
     "action",
     "begin",
     "check",
+    "code_sha256",
     "collect",
     "confirmed",
     "current_run",
     "graded",
+    "granted",
+    "rehearse",
     "settle",
 ]

@@ -15,6 +15,7 @@ from prefect.cache_policies import NO_CACHE
 from tasks.kernel.change import Change, Did, Outcome, Unchanged
 from tasks.kernel.ledger import Kind
 from tasks.kernel.run import Run, current_run, report_passed
+from trading_core.approval.request import Step
 from trading_core.clock import poll
 from trading_core.errors import CheckFailed, NotVerified, Unreachable
 
@@ -44,7 +45,7 @@ def _carry_out(name: str, found: Change[T] | Unchanged[T], run: Run) -> Outcome[
     if isinstance(found, Unchanged):
         return _nothing_to_do(found, run, key)
     if run.dry_run:
-        run.plan.append(found.does)
+        run.steps.append(Step(found.does, found.gated))
         return Outcome(Did.PLANNED, f"would {found.does}")
 
     facts = dict(found.facts) | _require_approval(found, run)
@@ -67,6 +68,9 @@ def _nothing_to_do(found: Unchanged[T], run: Run, key: str) -> Outcome[T]:
 
 
 def _require_approval(change: Change[T], run: Run) -> dict[str, object]:
+    if run.grant is not None:
+        run.grant.spend(change.does, run.run_id)
+        return dict(run.grant.facts) if change.gated else {}
     if not change.gated:
         return {}
     if run.approval is None or not run.approval.is_signed:

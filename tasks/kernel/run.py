@@ -8,10 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tasks.kernel.evidence import Progress
 from tasks.kernel.ledger import Ledger
+from trading_core.approval.request import Step
 from trading_core.errors import InvariantViolated
+
+if TYPE_CHECKING:
+    from tasks.kernel.approval import Grant
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,8 @@ class Run:
         actor: The role or person who started it.
         fence: Fencing token, larger than that of every earlier run; 0 when no database gave one.
         dry_run: Describe every change, make none.
-        plan: The changes a dry run would have made, in order.
+        steps: The changes a dry run would have made, in order.
+        grant: What people have approved for this run; absent: nothing gated may be done.
         progress: Told of every check and action that ends.
     """
 
@@ -51,8 +57,14 @@ class Run:
     fence: int = 0
     dry_run: bool = False
     approval: Approval | None = None
-    plan: list[str] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
     progress: Progress | None = None
+    grant: "Grant | None" = None
+
+    @property
+    def plan(self) -> list[str]:
+        """The changes a dry run would have made, each in a line."""
+        return [step.does for step in self.steps]
 
     def key(self, action: str, target: str) -> str:
         """Return the idempotency key of one change."""

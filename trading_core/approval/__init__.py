@@ -1,0 +1,1 @@
+"""Approvals without a database and without Prefect: tokens, requests, answers, judgement."""

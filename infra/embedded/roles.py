@@ -2,6 +2,10 @@
 
 Each database has an owner of its schema and a role that may only read and write rows; prefect owns
 a database of its own, and replicator may copy the trading server. None of them is a superuser.
+
+trading_app is a group: it holds the rights and nobody logs in as it. Its two members trading_app_a
+and trading_app_b take turns, so that a password can be rotated while the other login still works.
+No password is sent to a server in clear text, whose log might keep the statement.
 """
 
 from dataclasses import dataclass
@@ -30,6 +34,8 @@ class Role:
         owns: Whether it owns that database.
         secret: The secret file its DSN is written to.
         scheme: How that DSN begins.
+        alternates: Whether it is a group whose members `<name>_a` and `<name>_b` log in by turns.
+            Whose turn it is, and with which password, the secret file says.
     """
 
     name: str
@@ -38,6 +44,12 @@ class Role:
     owns: bool
     secret: str
     scheme: str = "postgresql"
+    alternates: bool = False
+
+    @property
+    def logins(self) -> tuple[str, ...]:
+        """Who logs in with this role's rights."""
+        return (f"{self.name}_a", f"{self.name}_b") if self.alternates else (self.name,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +69,7 @@ TRADING_SERVER = Server(
     "superuser_dsn",
     (
         Role("tradeops_owner", "CREATEDB", TRADING, owns=True, secret="owner_dsn"),
-        Role("trading_app", "", TRADING, owns=False, secret="trading_dsn"),
+        Role("trading_app", "", TRADING, owns=False, secret="trading_dsn", alternates=True),
         Role("replicator", "REPLICATION", _NONE_OF_OURS, owns=False, secret="replication_dsn"),
     ),
 )
@@ -86,26 +98,88 @@ def prepare(superuser_dsn: str, secrets_dir: Path, server: Server = TRADING_SERV
     """
     with psycopg.connect(superuser_dsn, autocommit=True) as connection:
         for role in server.roles:
-            password = secrets.ensure(secrets_dir, f"{role.name}_password")
-            _ensure_role(connection, role, password)
+            login, password = _login(role, secrets_dir)
+            dsn = url(role, superuser_dsn, password, login)
+            if role.alternates:
+                _ensure_group(connection, role)
+            elif not _is_known(connection, role.name):
+                _create(connection, role.name, f"LOGIN {role.options}", password)
             if role.owns:
                 _ensure_database(connection, role)
             elif role.database != _NONE_OF_OURS:
                 _let_in(connection, role)
-            _write(secrets_dir, role.secret, url(role, superuser_dsn, password))
+            _write(secrets_dir, role.secret, dsn)
+            if role.alternates and login in role.logins:
+                _ensure_turn(connection, login, password, dsn)
+            # One after the other: on a server whose owner is not ours no password is touched.
+            _prove(role, dsn)
     _write(secrets_dir, server.superuser_secret, superuser_dsn)
-    for role in server.roles:
-        _prove(role, url(role, superuser_dsn, secrets.ensure(secrets_dir, f"{role.name}_password")))
 
 
-def _ensure_role(connection: Connection, role: Role, password: str) -> None:
-    known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role.name]).fetchone()
-    if known is None:
+def _login(role: Role, secrets_dir: Path) -> tuple[str, str]:
+    """Return who logs in for the role and with which password: its own, or whose turn it is."""
+    if not role.alternates:
+        return role.name, secrets.ensure(secrets_dir, f"{role.name}_password")
+    known = secrets_dir / role.secret
+    if known.exists():
+        parts = conninfo_to_dict(known.read_text().strip())
+        return str(parts["user"]), str(parts["password"])
+    return role.logins[0], secrets.fresh()
+
+
+def _is_known(connection: Connection, name: str) -> bool:
+    found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name])
+    return found.fetchone() is not None
+
+
+def _create(connection: Connection, name: str, options: str, password: str) -> None:
+    connection.execute(
+        sql.SQL("CREATE ROLE {} {} PASSWORD {}").format(
+            sql.Identifier(name),
+            sql.SQL(options),
+            sql.Literal(scram_verifier(connection, name, password)),
+        )
+    )
+
+
+def _ensure_group(connection: Connection, role: Role) -> None:
+    """Make the group and its members; a group that still logs in itself does so until rotated."""
+    if not _is_known(connection, role.name):
         connection.execute(
-            sql.SQL("CREATE ROLE {} LOGIN {} PASSWORD {}").format(
-                sql.Identifier(role.name), sql.SQL(role.options), sql.Literal(password)
+            sql.SQL("CREATE ROLE {} NOLOGIN {}").format(
+                sql.Identifier(role.name), sql.SQL(role.options)
             )
         )
+    for login in role.logins:
+        if not _is_known(connection, login):
+            connection.execute(
+                sql.SQL("CREATE ROLE {} NOLOGIN IN ROLE {}").format(
+                    sql.Identifier(login), sql.Identifier(role.name)
+                )
+            )
+
+
+def _ensure_turn(connection: Connection, login: str, password: str, dsn: str) -> None:
+    """Have the server accept what the secret file says: it may be new, or restored and older."""
+    try:
+        psycopg.connect(dsn).close()
+    except psycopg.OperationalError:
+        let_log_in(connection, login, password)
+
+
+def let_log_in(connection: Connection, login: str, password: str) -> None:
+    """Have the server accept a login with a password it never hears."""
+    connection.execute(
+        sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(
+            sql.Identifier(login), sql.Literal(scram_verifier(connection, login, password))
+        )
+    )
+
+
+def scram_verifier(connection: Connection, login: str, password: str) -> str:
+    """Return what a server needs to check the password, and from which it cannot be had back."""
+    encrypt = connection.pgconn.encrypt_password
+    return encrypt(password.encode(), login.encode(), b"scram-sha-256").decode()
 
 
 def _ensure_database(connection: Connection, role: Role) -> None:
@@ -128,8 +202,11 @@ def _let_in(connection: Connection, role: Role) -> None:
     )
 
 
-def url(role: Role, superuser_dsn: str, password: str) -> str:
+def url(role: Role, superuser_dsn: str, password: str, login: str = "") -> str:
     """Return the role's DSN on the server that the superuser's DSN names.
+
+    Args:
+        login: Who logs in with its rights; empty: the role itself.
 
     Raises:
         ConfigurationError: That DSN names no TCP host.
@@ -144,8 +221,8 @@ def url(role: Role, superuser_dsn: str, password: str) -> str:
     # asyncpg has its own word for the one parameter a local server may need.
     word = "ssl" if role.scheme.endswith("asyncpg") else "sslmode"
     query = f"?{urlencode({word: parts['sslmode']})}" if "sslmode" in parts else ""
-    login = f"{role.name}:{quote(password, safe='')}"
-    return f"{role.scheme}://{login}@{host}:{port}/{role.database}{query}"
+    who = f"{login or role.name}:{quote(password, safe='')}"
+    return f"{role.scheme}://{who}@{host}:{port}/{role.database}{query}"
 
 
 def _write(secrets_dir: Path, name: str, value: str) -> None:

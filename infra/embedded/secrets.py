@@ -21,9 +21,14 @@ def ensure(directory: Path, name: str) -> str:
     path = directory / name
     if path.exists():
         return path.read_text().strip()
-    value = secrets.token_urlsafe(_SECRET_BYTES)
+    value = fresh()
     write(directory, name, value)
     return value
+
+
+def fresh() -> str:
+    """Return a random secret (256 bits, URL-safe)."""
+    return secrets.token_urlsafe(_SECRET_BYTES)
 
 
 def write(directory: Path, name: str, value: str) -> None:

@@ -12,6 +12,7 @@ from fastapi import Depends, FastAPI, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from trading_core.broker.client import Broker
+from trading_core.broker.http import Endpoint
 from trading_core.broker.replay import Replay, ReplaySession, SessionRequest
 from trading_core.clock import seconds
 from trading_core.errors import Unreachable
@@ -25,8 +26,9 @@ from trading_core.metrics import Metrics
 from trading_core.peers import Peer
 from trading_core.service import build_app, require_control
 from trading_core.settings import Settings
-from trading_core.storage import days, state
+from trading_core.storage import days
 from trading_core.storage.connect import Database
+from trading_core.storage.fences import next_fence
 
 NAME = "gateway"
 
@@ -102,8 +104,10 @@ class Days:
 
 def gateway_app(settings: Settings) -> FastAPI:
     """Return the service, wired to the stack that `settings` describe."""
-    database = Database(settings.secret("trading_dsn"), application=NAME, connections_max=4)
-    exchange = Replay.of(settings)
+    database = Database(settings.live_secret("trading_dsn"), application=NAME, connections_max=4)
+    operations = Database(settings.live_secret("operations_dsn"), application=NAME, connections_max=2)
+    endpoint = Endpoint.of(settings)
+    exchange = Replay(endpoint)
     executor = Peer(settings, "trade_executor")
     metrics = Metrics()
     driver = SessionDriver(
@@ -116,7 +120,7 @@ def gateway_app(settings: Settings) -> FastAPI:
 
     @contextmanager
     def running() -> Iterator[None]:
-        with database:
+        with database, operations:
             driver.resume()
             try:
                 yield
@@ -131,19 +135,22 @@ def gateway_app(settings: Settings) -> FastAPI:
             "database": lambda: replace(database.health(), needed=False),
             "trade_executor": lambda: _health_of(executor),
         },
-        status=lambda: {"session": driver.progress.as_json()},
+        status=lambda: {
+            "session": driver.progress.as_json(),
+            "broker_key_id": endpoint.keys().key_id,
+        },
         metrics=metrics,
         running=running(),
     )
-    _add_trading(app, settings, executor, database)
-    _add_breaker(app, settings, executor, database)
-    _add_book(app, executor, Broker.of(settings))
+    _add_trading(app, settings, executor, operations)
+    _add_breaker(app, settings, executor, operations)
+    _add_book(app, executor, Broker(endpoint))
     _add_session(app, driver)
     _add_health(app, settings)
     return app
 
 
-def _add_trading(app: FastAPI, settings: Settings, executor: Peer, database: Database) -> None:
+def _add_trading(app: FastAPI, settings: Settings, executor: Peer, operations: Database) -> None:
     @app.get("/api/v1/state")
     def trading_state() -> Any:
         return executor.get("/state")
@@ -154,10 +161,10 @@ def _add_trading(app: FastAPI, settings: Settings, executor: Peer, database: Dat
 
     @app.post("/api/v1/trading/enable", dependencies=[Depends(require_control)])
     def enable(word: EnableWord) -> Any:
-        return executor.post("/enable", _fenced(word, database))
+        return executor.post("/enable", _fenced(word, operations))
 
 
-def _add_breaker(app: FastAPI, settings: Settings, executor: Peer, database: Database) -> None:
+def _add_breaker(app: FastAPI, settings: Settings, executor: Peer, operations: Database) -> None:
     @app.get("/api/v1/circuit-breaker/status")
     def breaker() -> dict[str, Any]:
         found = executor.get("/state")
@@ -169,7 +176,7 @@ def _add_breaker(app: FastAPI, settings: Settings, executor: Peer, database: Dat
 
     @app.post("/api/v1/circuit-breaker/reset", dependencies=[Depends(require_control)])
     def reset(word: Word) -> Any:
-        return executor.post("/breaker/reset", _fenced(word, database))
+        return executor.post("/breaker/reset", _fenced(word, operations))
 
 
 def _add_book(app: FastAPI, executor: Peer, broker: Broker) -> None:
@@ -239,12 +246,12 @@ def _halt(settings: Settings, word: Word, kind: Kind, response: Response) -> Hal
     return report
 
 
-def _fenced(word: Word, database: Database) -> dict[str, Any]:
+def _fenced(word: Word, operations: Database) -> dict[str, Any]:
     """Return what the executor is told, with a fencing token when the caller brought none."""
     body = word.model_dump()
     if body["fence"] is None:
-        with database.transaction() as connection:
-            body["fence"] = state.next_fence(connection)
+        with operations.transaction() as connection:
+            body["fence"] = next_fence(connection)
     return body
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from infra.embedded import postgres, postgres_binaries, roles
 from infra.embedded.postgres import Cluster
@@ -154,3 +155,32 @@ def test_a_private_parent_is_not_opened_for_postgresql(tmp_path: Path) -> None:
     finally:
         cluster.remove()
     assert not cluster.home.parent.exists()
+
+
+def test_the_group_logs_in_by_its_members_in_turn_and_keeps_whose_turn_it_is(
+    server: Cluster, tmp_path: Path
+) -> None:
+    roles.prepare(server.superuser_dsn, server.secrets_dir)
+    dsn_file = server.secrets_dir / "trading_dsn"
+    assert conninfo_to_dict(dsn_file.read_text())["user"] == "trading_app_a"
+    theirs = dsn_file.read_text().replace("trading_app_a", "trading_app_b")
+    dsn_file.write_text(theirs)
+    roles.prepare(server.superuser_dsn, server.secrets_dir)
+    assert dsn_file.read_text() == theirs
+    with psycopg.connect(theirs.strip()) as connection:
+        assert connection.execute("SELECT session_user").fetchone() == ("trading_app_b",)
+
+
+def test_a_server_older_than_the_secret_is_told_the_present_password(server: Cluster) -> None:
+    roles.prepare(server.superuser_dsn, server.secrets_dir)
+    with psycopg.connect(server.superuser_dsn, autocommit=True) as superuser:
+        superuser.execute("ALTER ROLE trading_app_a PASSWORD 'of before the restore'")
+    roles.prepare(server.superuser_dsn, server.secrets_dir)
+    psycopg.connect((server.secrets_dir / "trading_dsn").read_text().strip()).close()
+
+
+def test_a_stranger_to_the_server_changes_no_password(server: Cluster, tmp_path: Path) -> None:
+    roles.prepare(server.superuser_dsn, server.secrets_dir)
+    with pytest.raises(ConfigurationError):
+        roles.prepare(server.superuser_dsn, tmp_path / "secrets of another stack")
+    psycopg.connect((server.secrets_dir / "trading_dsn").read_text().strip()).close()

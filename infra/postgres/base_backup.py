@@ -17,12 +17,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import IO, cast
 
+import psutil
 import zstandard
 from psycopg import Connection
 from pydantic import SecretStr
@@ -32,7 +33,7 @@ from infra.embedded.account import Account
 from infra.embedded.postgres_binaries import Binaries
 from infra.postgres import programs
 from trading_core import durable
-from trading_core.clock import SystemClock
+from trading_core.clock import SystemClock, poll, seconds
 from trading_core.errors import CheckFailed, ConfigurationError, NotVerified
 from trading_core.storage.connect import connect
 
@@ -41,6 +42,7 @@ MANIFEST = "backup_manifest"
 LOG = "pg_wal.tar"
 _PARTIAL = ".partial"
 _CHUNK_BYTES = 1 << 20
+_END_WITHIN = seconds(5)
 # What the server compresses with, by what its build has, fastest first.
 _COMPRESSIONS = {"zstd": "server-zstd:level=3,workers=2", "gzip": "server-gzip:level=1"}
 _ENDINGS = {"zstd": ".zst", "gzip": ".gz"}
@@ -103,7 +105,6 @@ def take(replication_dsn: SecretStr, places: Path, backup_id: str) -> BaseBackup
             next_step="look whether it is whole before you remove it",
         )
     remove_partial(places, backup_id)
-    # A killed run's pg_basebackup may still be writing: it must not write into ours.
     draft = places / f"{backup_id}.{os.getpid()}{_PARTIAL}"
     draft.mkdir(parents=True)
     try:
@@ -114,7 +115,7 @@ def take(replication_dsn: SecretStr, places: Path, backup_id: str) -> BaseBackup
         draft.rename(place)
         durable.sync_folder(places)
     except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
+        _discard(draft)
         raise
     return replace(described, directory=place)
 
@@ -189,9 +190,9 @@ def verify_unpacked(into: Path, binaries: Binaries) -> None:
 
 
 def remove_partial(places: Path, backup_id: str) -> None:
-    """Remove what killed runs left of a backup."""
+    """Remove what killed runs left of a backup: half of it, and what still writes to it."""
     for left in places.glob(f"{backup_id}.*{_PARTIAL}"):
-        shutil.rmtree(left, ignore_errors=True)
+        _discard(left)
 
 
 def file_sha256(path: Path) -> str:
@@ -211,7 +212,7 @@ def _copy(binaries: Binaries, dsn: SecretStr, draft: Path, backup_id: str) -> Ba
     assert identity is not None, "a function has a value"
     options = ["--format=tar", "--wal-method=stream", "--checkpoint=fast", "--no-password"]
     options += ["--manifest-checksums=SHA256", f"--compress={_COMPRESSIONS[method]}"]
-    programs.run(binaries, ["pg_basebackup", f"--pgdata={draft}", *options], dsn)
+    programs.run(binaries, ["pg_basebackup", _destination(draft), *options], dsn)
     finished_at = SystemClock().now()
     paths = sorted(draft.iterdir())
     _require_one_archive(paths, _ENDINGS[method])
@@ -231,6 +232,29 @@ def _copy(binaries: Binaries, dsn: SecretStr, draft: Path, backup_id: str) -> Ba
         unpacked_bytes=sum(file["Size"] for file in manifest["Files"]),
         files={path.name: file_sha256(path) for path in paths},
     )
+
+
+def _destination(draft: Path) -> str:
+    return f"--pgdata={draft}"
+
+
+def _discard(draft: Path) -> None:
+    # Where pg_basebackup died, its other half, which receives the log, lives on for ever and keeps
+    # the server in backup mode. Both are known by the directory on their command line.
+    copiers = [p for p in psutil.process_iter() if _destination(draft) in _command(p)]
+    for process in copiers:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    poll(lambda: not any(map(_command, copiers)), within=_END_WITHIN)
+    shutil.rmtree(draft, ignore_errors=True)
+
+
+def _command(process: psutil.Process) -> list[str]:
+    """Return a process's command line; empty once it has ended."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 def _compression(connection: Connection) -> str:

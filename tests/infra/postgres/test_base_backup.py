@@ -164,7 +164,9 @@ def test_killed_while_it_copies_it_leaves_no_backup_and_the_next_is_whole(
 
     again = base_backup.take(server.replication_dsn, places, "killed")
 
-    assert poll(lambda: not any(map(runs, orphans)), within=seconds(20))
+    assert not any(map(runs, orphans))
+    copies = "SELECT count(*) FROM pg_stat_replication"
+    assert poll(lambda: server.value(copies) == 0, within=seconds(5))
     assert base_backup.changed_files(again) == []
     assert [path.name for path in places.glob("killed*")] == ["killed"]
 

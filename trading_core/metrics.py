@@ -73,6 +73,14 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("trading_messages_processed_total", "counter", "Units of work done: bars, signals."),
     Metric("trading_processing_latency_seconds", "histogram", "Time of one unit of work."),
     Metric("reconciliation_breaks", "gauge", "Unexplained differences with the broker."),
+    Metric("alerts_received_total", "counter", "Alerts delivered to the gateway.", ("status",)),
+    Metric("alert_protections_total", "counter", "Protective steps taken.", ("step", "held")),
+    Metric("alert_runs_waiting", "gauge", "Episodes whose runbook was not started yet."),
+    Metric("alert_silence_seconds", "gauge", "Since the dead man's switch was last heard of."),
+    Metric("alert_test_requested", "gauge", "1 while a test alert is wanted.", ("test",)),
+    Metric("notices_waiting", "gauge", "Messages to people that were not sent yet."),
+    Metric("incident_runs_total", "counter", "Runs of the warm executor by their end.", ("state",)),
+    Metric("incident_runs_active", "gauge", "Runs of the warm executor under way."),
     Metric("db_pool_in_use_ratio", "gauge", "Share of database connections in use."),
 )
 

@@ -15,6 +15,8 @@ from trading_core.errors import ConfigurationError, Unreachable
 from trading_core.settings import Settings
 
 POOL = "tradeops"
+# Runs that must begin at once: taken by a warm executor (deployments/incident_runner).
+INCIDENT_POOL = "incidents"
 _ASK_WITHIN_SECONDS = 5
 # A run costs seconds of processor time to start: more at once make each of them late.
 _RUNS_AT_ONCE = 4
@@ -58,18 +60,19 @@ def worker_command() -> tuple[str, ...]:
 
 
 def ensure_pool(settings: Settings) -> None:
-    """Make the work pool unless it is there. The worker completes its template when it starts.
+    """Make the work pools unless they are there. A worker completes the template when it starts.
 
     Raises:
         Unreachable: The server did not answer, or answered with an error.
     """
-    answer = _ask(settings, "/work_pools/", {"name": POOL, "type": "process"})
-    if answer.status_code not in (httpx.codes.CREATED, httpx.codes.CONFLICT):
-        raise Unreachable(
-            f"Prefect: expected the work pool {POOL} to be made, was {answer.status_code}: "
-            f"{answer.text[:200]}",
-            next_step=f"read {settings.root}/logs/prefect_server.log",
-        )
+    for pool in (POOL, INCIDENT_POOL):
+        answer = _ask(settings, "/work_pools/", {"name": pool, "type": "process"})
+        if answer.status_code not in (httpx.codes.CREATED, httpx.codes.CONFLICT):
+            raise Unreachable(
+                f"Prefect: expected the work pool {pool} to be made, was {answer.status_code}: "
+                f"{answer.text[:200]}",
+                next_step=f"read {settings.root}/logs/prefect_server.log",
+            )
 
 
 def worker_is_online(settings: Settings, *, since: int) -> bool:

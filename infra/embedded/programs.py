@@ -8,7 +8,7 @@ import signal
 import sys
 from dataclasses import dataclass
 
-from infra.embedded import postgres, prometheus, redis
+from infra.embedded import alertmanager, postgres, prometheus, redis
 from trading_core.errors import ConfigurationError
 from trading_core.services import Service, start_order
 from trading_core.settings import Settings
@@ -41,6 +41,7 @@ def rows(settings: Settings) -> tuple[Service, ...]:
         "operations_db": settings.operations_postgres_dsn is not None,
         "paper_exchange": settings.trading_endpoint is not None,
         "prometheus": prometheus.program() is None,
+        "alertmanager": alertmanager.program() is None,
     }
     return tuple(row for row in start_order() if not elsewhere.get(row.name, False))
 
@@ -60,6 +61,8 @@ def program(row: Service, settings: Settings) -> Program:
         return Program(row.name, command)
     if row.name == "prometheus":
         return Program(row.name, prometheus.command(settings))
+    if row.name == "alertmanager":
+        return Program(row.name, alertmanager.command(settings))
     parts = {"prefect_server": "server", "prefect_worker": "worker"}
     if row.name in parts:
         command = (sys.executable, "-m", "infra.embedded.prefect", parts[row.name])

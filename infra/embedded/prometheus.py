@@ -4,14 +4,19 @@ It watches and nothing depends on it: without the program on this machine the st
 """
 
 import json
+import re
 import shutil
+from pathlib import Path
 from typing import Any
 
+import infra
 from trading_core.services import start_order
 from trading_core.settings import Settings
 
 _SCRAPE_EVERY = "2s"
 _KEEP = "15d"
+_RULES = Path(infra.__file__).parent / "prometheus" / "alerts.yml"
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def program() -> str | None:
@@ -29,7 +34,9 @@ def command(settings: Settings) -> tuple[str, ...]:
     directory = settings.root / "prometheus"
     directory.mkdir(parents=True, exist_ok=True)
     configuration = directory / "prometheus.yml"
-    configuration.write_text(_as_yaml(scrape_configuration(settings)))
+    rules = directory / "alerts.yml"
+    rules.write_text(rules_of(settings))
+    configuration.write_text(_as_yaml(scrape_configuration(settings, rules)))
     return (
         found,
         f"--config.file={configuration}",
@@ -39,18 +46,38 @@ def command(settings: Settings) -> tuple[str, ...]:
     )
 
 
-def scrape_configuration(settings: Settings) -> dict[str, Any]:
-    """Return Prometheus's configuration: one job for each service of ours."""
+def rules_of(settings: Settings) -> str:
+    """Return the production rules, with no more patience than the settings have."""
+
+    def shortened(line: re.Match[str]) -> str:
+        wanted = float(line[2]) * _SECONDS[line[3]]
+        return f"{line[1]}{min(wanted, settings.alert_for_seconds_max):g}s"
+
+    return re.sub(r"^( +for: )(\d+)([smh])$", shortened, _RULES.read_text(), flags=re.MULTILINE)
+
+
+def scrape_configuration(settings: Settings, rules: Path = _RULES) -> dict[str, Any]:
+    """Return Prometheus's configuration: one job for each service of ours, rules, where to alert."""
     jobs = [
         {
             "job_name": row.name,
-            "static_configs": [{"targets": [f"{settings.host}:{settings.port(row.name)}"]}],
+            "static_configs": [{"targets": [_target(settings, row.name)]}],
         }
         for row in start_order()
         if row.module
     ]
     every = {"scrape_interval": _SCRAPE_EVERY, "evaluation_interval": _SCRAPE_EVERY}
-    return {"global": every, "scrape_configs": jobs}
+    alertmanager = {"static_configs": [{"targets": [_target(settings, "alertmanager")]}]}
+    return {
+        "global": every,
+        "rule_files": [str(rules)],
+        "alerting": {"alertmanagers": [alertmanager]},
+        "scrape_configs": jobs,
+    }
+
+
+def _target(settings: Settings, name: str) -> str:
+    return f"{settings.address(name)}:{settings.port(name)}"
 
 
 def _as_yaml(value: dict[str, Any]) -> str:

@@ -96,6 +96,7 @@ def status(settings: Settings) -> tuple[ServiceStatus, ...]:
 def _ensure_secrets(settings: Settings) -> None:
     secrets.make_directory(settings.secrets_dir)
     secrets.ensure(settings.secrets_dir, "control_token")
+    secrets.ensure(settings.secrets_dir, "alert_token")
     for name in ("broker_key_id", "broker_secret_key"):
         if settings.trading_endpoint is None:
             secrets.ensure(settings.secrets_dir, name)

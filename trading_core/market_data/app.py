@@ -169,7 +169,10 @@ def market_data_app(settings: Settings) -> FastAPI:
 
 
 def _add_collection(app: FastAPI, service: MarketDataService, metrics: Metrics) -> None:
-    connected = metrics.gauge("market_data_websocket_connected")
+    # Asked at each scrape: a feed that is lost between two minutes, or outside a session, is seen.
+    metrics.gauge("market_data_websocket_connected").set_function(
+        lambda: float(service.stream.connected)
+    )
     symbols = metrics.gauge("market_data_symbols")
     processed = metrics.counter("trading_messages_processed_total")
     ages = metrics.gauge("feed_age_seconds")
@@ -182,7 +185,6 @@ def _add_collection(app: FastAPI, service: MarketDataService, metrics: Metrics) 
             minute.now, minute.session_id, by_stream=service.stream.connected
         )
         latency.observe(stopwatch_seconds() - began_seconds)
-        connected.set(service.stream.connected)
         symbols.set(collected.bars + len(collected.silent))
         processed.inc(collected.bars)
         for quote in service.quotes():

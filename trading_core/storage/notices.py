@@ -1,0 +1,93 @@
+"""What people are to be told: written down first, sent later, each once and in order."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+# Any number, the same in every process: one sends at a time, so that a thread keeps its order.
+_SENDER_LOCK = 7_310_012
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message.
+
+    Attributes:
+        thread: Notices of one thread stand together, below the first of them.
+        root: Slack's stamp of the thread's first message; None: this one is the first.
+    """
+
+    id: int
+    thread: str
+    words: str
+    attempts: int
+    root: str | None
+
+
+def write(connection: Connection, thread: str, entry: str, words: str) -> None:
+    """Write a notice down, to be sent; the same entry of a thread is written once."""
+    connection.execute(
+        "INSERT INTO notices (thread, entry, words) VALUES (%s, %s, %s)"
+        " ON CONFLICT (thread, entry) DO NOTHING",
+        (thread, entry, words),
+    )
+
+
+def may_send(connection: Connection) -> bool:
+    """Return whether nobody else is sending; holds until the transaction ends."""
+    row = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (_SENDER_LOCK,)).fetchone()
+    return row == (True,)
+
+
+def next_due(connection: Connection) -> Notice | None:
+    """Return the oldest notice whose time has come and whose thread holds no older one back."""
+    with connection.cursor(row_factory=class_row(Notice)) as cursor:
+        cursor.execute(
+            "SELECT id, thread, words, attempts,"
+            " (SELECT first.sent_as FROM notices first WHERE first.thread = n.thread"
+            "  AND first.sent_at IS NOT NULL ORDER BY first.id LIMIT 1) AS root"
+            " FROM notices n WHERE sent_at IS NULL AND next_attempt_at <= clock_timestamp()"
+            " AND NOT EXISTS (SELECT FROM notices older WHERE older.thread = n.thread"
+            "                 AND older.id < n.id AND older.sent_at IS NULL)"
+            " ORDER BY id LIMIT 1"
+        )
+        return cursor.fetchone()
+
+
+def set_sent(connection: Connection, notice_id: int, sent_as: str) -> None:
+    """Write down that a notice was sent, and the stamp it got."""
+    connection.execute(
+        "UPDATE notices SET sent_at = clock_timestamp(), sent_as = %s, attempts = attempts + 1,"
+        " trouble = '' WHERE id = %s",
+        (sent_as, notice_id),
+    )
+
+
+def set_not_sent(connection: Connection, notice_id: int, trouble: str, again_in: timedelta) -> None:
+    """Write down why a notice could not be sent, and when to try again."""
+    connection.execute(
+        "UPDATE notices SET trouble = %s, attempts = attempts + 1,"
+        " next_attempt_at = clock_timestamp() + %s WHERE id = %s",
+        (trouble, again_in, notice_id),
+    )
+
+
+def unsent(connection: Connection, thread: str | None = None) -> int:
+    """Return how many notices wait to be sent, of one thread or of all."""
+    row = connection.execute(
+        "SELECT count(*) FROM notices WHERE sent_at IS NULL AND (%(thread)s::text IS NULL"
+        " OR thread = %(thread)s)",
+        {"thread": thread},
+    ).fetchone()
+    assert row is not None, "an aggregate has a row"
+    return int(row[0])
+
+
+def sent_at(connection: Connection, thread: str, entry: str) -> datetime | None:
+    """Return when a notice was sent; None: not yet, or there is none."""
+    row = connection.execute(
+        "SELECT sent_at FROM notices WHERE thread = %s AND entry = %s", (thread, entry)
+    ).fetchone()
+    return None if row is None else row[0]

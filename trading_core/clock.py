@@ -54,6 +54,11 @@ def stopwatch_seconds() -> float:
     return time.perf_counter()
 
 
+def uptime_seconds() -> float:
+    """Return a monotonic reading in seconds that also counts while the machine is suspended."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 def pause(duration: timedelta) -> None:
     """Give the machine away for `duration`. For pacing a poll, never for hoping."""
     time.sleep(duration.total_seconds())

@@ -20,6 +20,7 @@ def settings(tmp_path: Path) -> Settings:
         "broker_key_id": "key",
         "broker_secret_key": "secret",
         "trading_dsn": "postgresql://nobody@127.0.0.1:1/nowhere",
+        "operations_dsn": "postgresql://nobody@127.0.0.1:1/nowhere",
     }
     (tmp_path / "secrets").mkdir()
     for name, value in secrets.items():

@@ -12,7 +12,7 @@ CREATE TABLE writer_leases (
     place           text,                               -- whose state directory, by machine and path
     term            bigint      NOT NULL DEFAULT 0,     -- counts the holders
     renewed_at      timestamptz,
-    expires_at      timestamptz NOT NULL DEFAULT '-infinity',
+    expires_at      timestamptz NOT NULL DEFAULT 'epoch',
     database_lsn    pg_lsn,                             -- how far the holder saw its database come
     database_at     timestamptz,
     CHECK ((site IS NULL) = (switching_to IS NOT NULL))

@@ -20,7 +20,6 @@ from tasks.approvals import Approvals
 from tasks.backups import Vault
 from tasks.control import Core, HttpCore
 from tasks.kernel import (
-    Approval,
     BreakGlassLedger,
     Checklist,
     Ledger,
@@ -116,7 +115,6 @@ def open_run(
     *,
     dry_run: bool,
     requested_by: str,
-    approval: Approval | None = None,
     break_glass: bool = False,
 ) -> Iterator[Desk]:
     """Open a run of `runbook`, and leave its evidence behind however it ends.
@@ -151,7 +149,6 @@ def open_run(
             ledger=record.ledger,
             fence=record.fence,
             dry_run=dry_run,
-            approval=approval,
             progress=Progress.of_flow(runbook),
         )
         opened.enter_context(_told(run))

@@ -88,7 +88,7 @@ def notify_left_at_broker(broker: TradingApi) -> None:
 def notify_resumed(reason: str) -> None:
     """Tell that orders may leave again, and who asked and who approved."""
     run = current_run()
-    approved_by = run.approval.approved_by if run.approval else "nobody"
+    approved_by = " and ".join(run.grant.approved_by) if run.grant else "nobody"
     done = "would be resumed" if run.dry_run else "resumed"
     say(f"trading {done}: asked by {run.actor}, approved by {approved_by}: {reason}")
 

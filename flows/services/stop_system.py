@@ -1,8 +1,8 @@
 """Stop the system: trading first, then every service of the core, nothing cut off in mid-order.
 
-When:     before maintenance; with open positions only when somebody approved carrying them
-Changes:  pauses the session, halts trading, cancels open orders, stops the services of the core.
-          Never the infrastructure, never positions
+When:     before maintenance; with open positions only when other people approved carrying them
+Changes:  asks for approval; then pauses the session, halts trading, cancels open orders, stops the
+          services of the core. Never the infrastructure, never positions
 If red:   an order is still in flight: look at it at the broker before anything else. Otherwise
           read the log of the service it names and run this again
 Covers:   SVC-06, GAP-19
@@ -13,10 +13,11 @@ from typing import Literal
 
 from prefect import flow
 
-from flows.desk import open_run
+from flows.desk import Desk, open_run
+from tasks.approvals import request_approval
 from tasks.broker import check_orders_settled, ensure_orders_cancelled
 from tasks.core import ensure_session_paused, ensure_trading_halted
-from tasks.kernel import Approval, collect
+from tasks.kernel import collect, granted, rehearse
 from tasks.people import notify_left_at_broker
 from tasks.services import ensure_service_stopped
 from trading_core.services import Group, in_group
@@ -25,24 +26,23 @@ from trading_core.services import Group, in_group
 @flow(name="stop-system")
 def stop_system(
     reason: str,
-    approved_by: str,
     positions: Literal["carry"] = "carry",
     dry_run: bool = False,
     requested_by: str = "on-call",
 ) -> str:
-    """Pause, halt, wait for what is in flight, then stop one service after the other.
+    """Ask, pause, halt, wait for what is in flight, then stop one service after the other.
 
     Args:
         reason: Why the system stops, as one sentence.
-        approved_by: Who else agrees, open positions included; not the one who runs this.
-        positions: What becomes of open positions: they are carried.
+        positions: What becomes of open positions: they are carried, which is approved as well.
         dry_run: Say what would be stopped, and stop nothing.
         requested_by: Your name or role.
     """
-    approval = Approval(approved_by, f"{reason} ({positions} positions)")
-    with open_run(
-        "stop-system", "core", dry_run=dry_run, requested_by=requested_by, approval=approval
-    ) as desk:
+    with open_run("stop-system", "core", dry_run=dry_run, requested_by=requested_by) as desk:
+        # Look.
+        plan = rehearse(_act, desk)
+        grant = request_approval(desk.approvals, plan, f"{reason} ({positions} positions)")
+
         # Act.
         ensure_session_paused(desk.core, reason)
         ensure_trading_halted(desk.settings, desk.core, reason)
@@ -54,6 +54,11 @@ def stop_system(
         notify_left_at_broker(desk.broker)
 
         # Act.
-        for row in reversed(in_group(Group.CORE)):
-            ensure_service_stopped(desk.processes, row.name)
+        with granted(grant):
+            _act(desk)
         return "the core is stopped; start it with start-system"
+
+
+def _act(desk: Desk) -> None:
+    for row in reversed(in_group(Group.CORE)):
+        ensure_service_stopped(desk.processes, row.name)

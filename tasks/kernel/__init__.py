@@ -8,10 +8,9 @@ from tasks.kernel.checklist import Checklist, Line, Readiness, collect, confirme
 from tasks.kernel.journal import BreakGlassLedger, LocalJournal, NoLedger
 from tasks.kernel.ledger import Kind, Ledger, PostgresLedger, Record
 from tasks.kernel.plan import Planned, code_sha256, rehearse
-from tasks.kernel.run import Approval, Run, begin, current_run
+from tasks.kernel.run import Run, begin, current_run
 
 __all__ = [
-    "Approval",
     "BreakGlassLedger",
     "Change",
     "CheckResult",

@@ -5,8 +5,9 @@ it, the run goes on and says so in its log.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Lock
+from types import FunctionType
 from typing import cast
 from uuid import UUID
 
@@ -64,8 +65,7 @@ class Progress:
         """Return the progress of the flow under way: its steps are the tasks its body names."""
         context = FlowRunContext.get()
         flow = None if context is None else context.flow
-        names = () if flow is None else flow.fn.__code__.co_names
-        return cls(runbook, [name for name in names if name.startswith(("check_", "ensure_"))])
+        return cls(runbook, [] if flow is None else list(_steps_named_in(flow.fn)))
 
     def passed(self, step: str, sentence: str) -> None:
         """Report that a step has ended, and how."""
@@ -87,6 +87,15 @@ class Progress:
                 update_progress_artifact(self._artifact_id, percent, description)
 
         _publish("progress", publish)
+
+
+def _steps_named_in(body: Callable[..., object]) -> Iterator[str]:
+    """Yield the steps a flow's body names, and those of the paragraphs it has as functions."""
+    for name in body.__code__.co_names:
+        if name.startswith(("check_", "ensure_")):
+            yield name
+        elif name.startswith("_") and isinstance(part := body.__globals__.get(name), FunctionType):
+            yield from _steps_named_in(part)
 
 
 def _publish(what: str, publish: Callable[[], object]) -> None:

@@ -20,19 +20,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Approval:
-    """Somebody's yes to the gated changes of a run."""
-
-    approved_by: str
-    reason: str
-
-    @property
-    def is_signed(self) -> bool:
-        """Whether it carries a name and a reason."""
-        return bool(self.approved_by.strip() and self.reason.strip())
-
-
-@dataclass(frozen=True, slots=True)
 class Run:
     """One execution of one runbook.
 
@@ -56,7 +43,6 @@ class Run:
     ledger: Ledger
     fence: int = 0
     dry_run: bool = False
-    approval: Approval | None = None
     steps: list[Step] = field(default_factory=list)
     progress: Progress | None = None
     grant: "Grant | None" = None

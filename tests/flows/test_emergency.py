@@ -1,4 +1,4 @@
-"""Halting works round whatever is down; resuming wants every condition and a second person."""
+"""Halting works round whatever is down; resuming wants every condition and other people's yes."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import pytest
 
 from flows.emergency.resume_trading import resume_trading
 from flows.emergency.trading_halt import trading_halt
+from tests.fix_approvals import approving
 from tests.fix_core import Core
 from tests.flows.artifacts import table_of, text_of
 from tests.flows.conftest import no_database, no_exchange, open_session
@@ -77,7 +78,8 @@ def test_a_halt_works_with_the_database_gone_and_is_in_the_ledger_afterwards(cor
     journal = core.settings.root / "runbooks" / "break_glass.jsonl"
     assert "database fire" in journal.read_text()
 
-    resume_trading("it is back", "bob", return_state=True)
+    with approving(core.operations.owner_dsn):
+        resume_trading("it is back", return_state=True)
     assert not journal.exists()
 
 
@@ -106,28 +108,46 @@ def test_with_the_exchange_dead_the_core_is_halted_and_the_orders_are_not_confir
     assert trading_state(core)["mode"] == "halted"
 
 
-def test_whoever_asks_cannot_approve(core: Core) -> None:
+def test_a_no_keeps_trading_halted(core: Core) -> None:
     trading_halt("drill")
-    state = resume_trading("all fine", "On-Call ", return_state=True)
+    with approving(core.operations.owner_dsn, says="no"):
+        state = resume_trading("all fine", return_state=True)
     error = state.result(raise_on_failure=False)
     assert isinstance(error, CheckFailed)
-    assert "expected approval by somebody else" in str(error)
+    assert "risk manager said no" in str(error)
     assert trading_state(core)["mode"] == "halted"
 
 
-def test_with_a_second_person_trading_resumes(core: Core) -> None:
+def test_a_rehearsal_asks_nobody_and_resumes_nothing(core: Core) -> None:
     trading_halt("drill")
-    state = resume_trading("all fine", "bob", return_state=True)
+    state = resume_trading("all fine", dry_run=True, return_state=True)
+    assert state.is_completed(), state
+    plan = [row["would"] for row in table_of(state, "resume-trading-plan")]
+    assert plan == ["resume trading"]
+    assert trading_state(core)["mode"] == "halted"
+
+
+def test_with_other_peoples_yes_trading_resumes(core: Core) -> None:
+    trading_halt("drill")
+    with approving(core.operations.owner_dsn):
+        state = resume_trading("all fine", return_state=True)
     assert state.is_completed(), state
     assert trading_state(core)["accepts_orders"]
-    facts = [row["what"] for row in table_of(state, "resume-trading-ledger")]
-    assert facts == ["resume trading", "asked to resume trading", "verified: resume trading"]
+    said = [row["what"] for row in table_of(state, "resume-trading-ledger")]
+    assert said == [
+        "asked for approval",
+        "approved by risk manager and head of trading",
+        "resume trading",
+        "asked to resume trading",
+        "verified: resume trading",
+    ]
 
 
 def test_an_open_breaker_is_reset_and_trading_resumed_as_two_changes(core: Core) -> None:
     with core.peer("trade_executor") as executor:
         executor.post("/halt", {"reason": "loss", "actor": "tests", "kind": "breaker"})
-    state = resume_trading("looked into", "bob", return_state=True)
+    with approving(core.operations.owner_dsn):
+        state = resume_trading("looked into", return_state=True)
     assert state.is_completed(), state
     assert trading_state(core)["breaker"] == "CLOSED"
     intents = [
@@ -140,7 +160,7 @@ def test_a_condition_that_does_not_hold_keeps_trading_halted(core: Core) -> None
     trading_halt("drill")
     core.kill("strategy_engine")
     try:
-        state = resume_trading("all fine", "bob", return_state=True)
+        state = resume_trading("all fine", return_state=True)
     finally:
         core.start("strategy_engine")
         core.await_ready("strategy_engine")

@@ -15,6 +15,7 @@ from prefect.settings import (
 
 from flows.services.start_system import start_system
 from flows.services.stop_system import stop_system
+from tests.fix_approvals import approving
 from tests.fix_stack import Stack, running_stack
 from tests.flows.artifacts import left_by, table_of
 from trading_core.errors import CheckFailed
@@ -54,14 +55,15 @@ def changes(state: Any, runbook: str) -> list[str]:
     return [row["what"] for row in rows if row["kind"] == "intent"]
 
 
-def test_stopping_wants_a_second_person_before_any_service_stops(own: Stack) -> None:
-    state = stop_system("maintenance", "on-call", return_state=True)
+def test_nothing_stops_when_somebody_says_no(own: Stack) -> None:
+    with approving(own.settings.secret("operations_owner_dsn"), says="no"):
+        state = stop_system("maintenance", return_state=True)
     assert isinstance(state.result(raise_on_failure=False), CheckFailed)
     assert all(ready(own, CORE).values())
 
 
 def test_a_rehearsal_says_what_would_stop_and_stops_nothing(own: Stack) -> None:
-    state = stop_system("maintenance", "bob", dry_run=True, return_state=True)
+    state = stop_system("maintenance", dry_run=True, return_state=True)
     plan = [row["would"] for row in table_of(state, "stop-system-plan")]
     assert plan == [f"stop {name}" for name in reversed(CORE)]
     assert all(ready(own, CORE).values())
@@ -69,7 +71,8 @@ def test_a_rehearsal_says_what_would_stop_and_stops_nothing(own: Stack) -> None:
 
 def test_the_core_stops_in_order_and_nothing_else(own: Stack) -> None:
     before = {name: own.pids()[name] for name in OTHERS if name in own.pids()}
-    state = stop_system("maintenance", "bob", return_state=True)
+    with approving(own.settings.secret("operations_owner_dsn")):
+        state = stop_system("maintenance", return_state=True)
 
     assert state.is_completed(), state
     assert changes(state, "stop-system") == [f"stop {name}" for name in reversed(CORE)]

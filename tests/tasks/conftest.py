@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.kernel import Approval, Run, begin
+from tasks.kernel import Run, begin
 from tests.fakes.ledger import MemoryLedger
+from tests.fix_approvals import full_grant
 from tests.fix_postgres import TradingDatabase
 from trading_core.storage.connect import Database
 
@@ -18,9 +19,7 @@ def ledger() -> MemoryLedger:
 @pytest.fixture
 def run(ledger: MemoryLedger) -> Iterator[Run]:
     """A run of ann's, approved by bob."""
-    one = Run(
-        "a-runbook", "tonight", "run-1", "ann", ledger, fence=7, approval=Approval("bob", "fine")
-    )
+    one = Run("a-runbook", "tonight", "run-1", "ann", ledger, fence=7, grant=full_grant("bob"))
     with begin(one):
         yield one
 

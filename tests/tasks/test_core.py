@@ -110,9 +110,9 @@ def test_resuming_and_resetting_want_a_second_person(ledger: MemoryLedger) -> No
     core.halt("loss", HaltKind.BREAKER)
 
     with begin(Run("resume-trading", "tonight", "run-1", "ann", ledger)):
-        with pytest.raises(CheckFailed, match="expected an approval"):
+        with pytest.raises(CheckFailed, match="expected approval by somebody else"):
             ensure_breaker_closed.fn(core, "looked into")
-        with pytest.raises(CheckFailed, match="expected an approval"):
+        with pytest.raises(CheckFailed, match="expected approval by somebody else"):
             ensure_trading_resumed.fn(core, "looked into")
 
     assert core.words == []

@@ -97,11 +97,18 @@ def _ensure_secrets(settings: Settings) -> None:
     secrets.make_directory(settings.secrets_dir)
     secrets.ensure(settings.secrets_dir, "control_token")
     secrets.ensure(settings.secrets_dir, "alert_token")
+    if settings.trading_endpoint is None:
+        secrets.ensure(settings.secrets_dir, "exchange_admin_token")
     for name in ("broker_key_id", "broker_secret_key"):
         if settings.trading_endpoint is None:
             secrets.ensure(settings.secrets_dir, name)
         else:
             settings.secret(name)  # a broker's keys are not ours to invent
+    for name in ("aws_access_key_id", "aws_secret_access_key"):
+        if settings.aws_endpoint is None:
+            secrets.ensure(settings.secrets_dir, name)
+        else:
+            settings.secret(name)
 
 
 def _ensure_supervised(settings: Settings, supervisor: Supervisor, rows: Sequence[Service]) -> None:

@@ -5,6 +5,7 @@ of one pair and the half of another. Before the first rotation there may be two 
 `broker_key_id` and `broker_secret_key`, as a person or the first `tradeops up` left them.
 """
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from trading_core.settings import Settings
 
 PAIR = "broker_key"
 HALVES = ("broker_key_id", "broker_secret_key")
+ADMIN_TOKEN = "exchange_admin_token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,10 @@ class KeyPair:
     def as_text(self) -> str:
         """Return the pair as its file and the secret store hold it."""
         return json.dumps({"key_id": self.key_id, "secret_key": self.secret_key.get_secret_value()})
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the secret half, as hex: what the embedded exchange keeps of it."""
+        return hashlib.sha256(self.secret_key.get_secret_value().encode()).hexdigest()
 
 
 KeySource = Callable[[], KeyPair]

@@ -4,8 +4,7 @@ Every endpoint that looks at or changes the exchange is `async` and waits for no
 so the one event loop is what serialises them.
 """
 
-import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,12 +13,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from trading_core.broker.keys import ADMIN_TOKEN, KeyFiles
+from trading_core.errors import ConfigurationError
 from trading_core.health import Health
 from trading_core.metrics import Metrics
+from trading_core.paper.door.keys import Keys, key_routes
 from trading_core.paper.door.market_data import market_data_routes
 from trading_core.paper.door.replay import replay_routes
 from trading_core.paper.door.replies import RefusedError
-from trading_core.paper.door.streams import MarketData, TradeUpdates
+from trading_core.paper.door.streams import MarketData, Stream, TradeUpdates
 from trading_core.paper.door.trading import trading_routes
 from trading_core.paper.orders import Refusal, unprocessable
 from trading_core.paper.venue import Venue
@@ -37,23 +39,25 @@ def paper_app(settings: Settings) -> FastAPI:
         ConfigurationError: The credentials are not there, or another exchange is running.
         InvariantViolated: The journal is damaged.
     """
-    authorized = _authorizer(settings)
     venue = Venue(settings.root / "paper")
+    # After the venue, which lets one exchange only have this directory.
+    keys = Keys(settings.root / "paper" / "keys.jsonl", KeyFiles(settings)())
     metrics = Metrics()
     app = build_app(
         NAME,
         settings,
-        checks={"journal": lambda: _journal(venue), "session": lambda: _session(venue)},
+        checks={"journal": lambda: _journal(venue, keys), "session": lambda: _session(venue)},
         status=lambda: _status(venue),
         metrics=metrics,
-        running=_closing(venue),
+        running=_closing(venue, keys),
     )
-    updates, market = TradeUpdates(authorized), MarketData(authorized)
-    guarded = APIRouter(dependencies=[Depends(_guard(authorized))])
+    updates, market = TradeUpdates(keys.authorized), MarketData(keys.authorized)
+    guarded = APIRouter(dependencies=[Depends(_guard(keys.authorized))])
     guarded.include_router(trading_routes(venue, updates, metrics))
     guarded.include_router(market_data_routes(venue))
     guarded.include_router(replay_routes(venue, updates, market, metrics))
     app.include_router(guarded)
+    _add_key_door(app, settings, keys, (updates, market))
     app.add_api_websocket_route("/stream", _attend(updates.attend))
     app.add_api_websocket_route("/v2/iex", _attend(market.attend))
     app.add_exception_handler(RefusedError, _refused)
@@ -62,17 +66,21 @@ def paper_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _authorizer(settings: Settings) -> Callable[[object, object], bool]:
-    key = settings.secret("broker_key_id").get_secret_value().encode()
-    secret = settings.secret("broker_secret_key").get_secret_value().encode()
+def _add_key_door(app: FastAPI, settings: Settings, keys: Keys, streams: Sequence[Stream]) -> None:
+    """Add the door where keys are issued; without its token there is none, as at most brokers."""
+    try:
+        token = settings.secret(ADMIN_TOKEN).get_secret_value()
+    except ConfigurationError:
+        return
 
-    def authorized(given_key: object, given_secret: object) -> bool:
-        # Both are always compared, so that the time it takes tells nothing.
-        return hmac.compare_digest(str(given_key).encode(), key) & hmac.compare_digest(
-            str(given_secret).encode(), secret
-        )
+    def standing_on(key_id: str) -> int:
+        return sum(stream.standing_on(key_id) for stream in streams)
 
-    return authorized
+    def expel(key_id: str) -> None:
+        for stream in streams:
+            stream.expel(key_id)
+
+    app.include_router(key_routes(keys, token, standing_on, expel))
 
 
 def _guard(authorized: Callable[[object, object], bool]) -> Callable[[Request], Any]:
@@ -111,15 +119,17 @@ async def _unknown(request: Request, error: Exception) -> JSONResponse:
 
 
 @contextmanager
-def _closing(venue: Venue) -> Iterator[None]:
+def _closing(venue: Venue, keys: Keys) -> Iterator[None]:
     try:
         yield
     finally:
+        keys.journal.close()
         venue.close()
 
 
-def _journal(venue: Venue) -> Health:
-    return Health(ok=not venue.failure, detail=venue.failure or "every command so far is on disk")
+def _journal(venue: Venue, keys: Keys) -> Health:
+    failure = venue.failure or keys.journal.failure
+    return Health(ok=not failure, detail=failure or "every command so far is on disk")
 
 
 def _session(venue: Venue) -> Health:

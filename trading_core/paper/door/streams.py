@@ -19,6 +19,7 @@ from trading_core.paper.orders import Refusal
 
 _BACKLOG_MAX = 10_000
 _TOO_SLOW = 1013
+_KEY_REVOKED = 1008
 _TRADE_UPDATES = "trade_updates"
 
 Authorized = Callable[[object, object], bool]
@@ -30,12 +31,14 @@ class Listener:
 
     Attributes:
         topics: What it wants to hear, in the stream's own words.
+        key_id: The key it was let in with.
     """
 
     def __init__(self) -> None:
         self.authorized = False
+        self.key_id = ""
         self.topics: frozenset[str] = frozenset()
-        self._backlog: asyncio.Queue[str | None] = asyncio.Queue()
+        self._backlog: asyncio.Queue[str | int] = asyncio.Queue()
 
     def tell(self, message: object) -> None:
         """Queue a message, or give up a listener whose queue has grown too long."""
@@ -43,11 +46,15 @@ class Listener:
             self._backlog.put_nowait(json.dumps(message, separators=(",", ":")))
         else:
             # What is queued is still sent; after the gap this leaves, nothing is.
-            self.authorized = False
-            self._backlog.put_nowait(None)
+            self.dismiss(_TOO_SLOW)
 
-    async def next(self) -> str | None:
-        """Wait for the next message; None: disconnect."""
+    def dismiss(self, code: int) -> None:
+        """Disconnect, with the code of RFC 6455 that says why, after what is queued."""
+        self.authorized = False
+        self._backlog.put_nowait(code)
+
+    async def next(self) -> str | int:
+        """Wait for the next message; a number: disconnect with this code."""
         return await self._backlog.get()
 
 
@@ -91,7 +98,18 @@ class Stream:
     def let_in(self, listener: Listener, key: object, secret: object) -> bool:
         """Let the listener in if it knows the credentials."""
         listener.authorized = self._authorized(key, secret)
+        listener.key_id = str(key) if listener.authorized else ""
         return listener.authorized
+
+    def standing_on(self, key_id: str) -> int:
+        """Return how many listeners were let in with a key."""
+        return sum(listener.key_id == key_id for listener in self.listeners())
+
+    def expel(self, key_id: str) -> None:
+        """Disconnect those who were let in with a key."""
+        for listener in self.listeners():
+            if listener.key_id == key_id:
+                listener.dismiss(_KEY_REVOKED)
 
 
 class TradeUpdates(Stream):
@@ -186,6 +204,6 @@ def _subscription(topics: frozenset[str]) -> Message:
 async def _send(socket: WebSocket, listener: Listener) -> None:
     # Whoever left is taken off the list by `attend`, which sees the same end.
     with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):
-        while (text := await listener.next()) is not None:
-            await socket.send_text(text)
-        await socket.close(_TOO_SLOW)
+        while isinstance(message := await listener.next(), str):
+            await socket.send_text(message)
+        await socket.close(message)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.fix_postgres", "tests.fix_stack", "tests.fix_core"]
+pytest_plugins = ["tests.fix_postgres", "tests.fix_stack", "tests.fix_core", "tests.fix_cloud"]
 
 # What the package manager calls the program, where the names differ.
 _PACKAGES = {

@@ -50,6 +50,7 @@ SERVICES: tuple[Service, ...] = (
     Service("postgres", Group.INFRASTRUCTURE, 15432, single_writer=True),
     Service("operations_db", Group.INFRASTRUCTURE, 15434, single_writer=True),
     Service("redis", Group.INFRASTRUCTURE, 16379),
+    Service("cloud", Group.INFRASTRUCTURE, 5055, ready_path="/moto-api/"),
     Service(
         "prefect_server",
         Group.ORCHESTRATION,

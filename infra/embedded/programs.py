@@ -6,9 +6,10 @@ embedded one, and Prometheus runs where it is installed.
 
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from infra.embedded import alertmanager, postgres, prometheus, redis
+from infra.embedded import alertmanager, cloud, postgres, prometheus, redis
 from trading_core.errors import ConfigurationError
 from trading_core.services import Service, start_order
 from trading_core.settings import Settings
@@ -40,6 +41,7 @@ def rows(settings: Settings) -> tuple[Service, ...]:
         "postgres": settings.postgres_dsn is not None,
         "operations_db": settings.operations_postgres_dsn is not None,
         "paper_exchange": settings.trading_endpoint is not None,
+        "cloud": settings.aws_endpoint is not None,
         "prometheus": prometheus.program() is None,
         "alertmanager": alertmanager.program() is None,
     }
@@ -56,13 +58,14 @@ def program(row: Service, settings: Settings) -> Program:
         return Program(row.name, (sys.executable, "-m", row.module))
     if row.name in (postgres.TRADING, postgres.OPERATIONS):
         return _postgres(row.name, settings)
-    if row.name == "redis":
-        command = redis.command(settings.root, settings.host, settings.port("redis"))
-        return Program(row.name, command)
-    if row.name == "prometheus":
-        return Program(row.name, prometheus.command(settings))
-    if row.name == "alertmanager":
-        return Program(row.name, alertmanager.command(settings))
+    others: dict[str, Callable[[], tuple[str, ...]]] = {
+        "redis": lambda: redis.command(settings.root, settings.host, settings.port("redis")),
+        "cloud": lambda: cloud.command(settings.host, settings.port("cloud")),
+        "prometheus": lambda: prometheus.command(settings),
+        "alertmanager": lambda: alertmanager.command(settings),
+    }
+    if row.name in others:
+        return Program(row.name, others[row.name]())
     parts = {"prefect_server": "server", "prefect_worker": "worker"}
     if row.name in parts:
         command = (sys.executable, "-m", "infra.embedded.prefect", parts[row.name])

@@ -179,7 +179,7 @@ def test_run_again_after_that_the_day_closes_once(after_the_close: Core) -> None
 
 
 def test_the_ledger_has_intent_effect_and_proof_of_every_change(after_the_close: Core) -> None:
-    dsn = after_the_close.database.app_dsn.get_secret_value()
+    dsn = after_the_close.operations.app_dsn.get_secret_value()
     with psycopg.connect(dsn, autocommit=True) as connection:
         ledger = PostgresLedger(connection)
         for action in ACTIONS:

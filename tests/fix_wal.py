@@ -1,6 +1,5 @@
 """A server with a base backup, an archive of its log, and rows of which each moment is known."""
 
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -111,9 +110,19 @@ def seal(directory: Path) -> None:
 
 
 def copy_of(archive: wal.Archive, place: Path) -> wal.Archive:
-    """Return a copy of an archive, to be damaged."""
-    shutil.copytree(archive.directory, place)
+    """Return a copy of an archive, to be damaged: what is written to first becomes its own."""
+    place.mkdir()
+    for path in archive.directory.iterdir():
+        (place / path.name).symlink_to(path)
     return wal.Archive(place)
+
+
+def own(path: Path) -> Path:
+    """Make a file of a copied archive its own."""
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content)
+    return path
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from prefect.settings import (
 )
 
 from tests.fix_core import Core, running_core
-from tests.fix_postgres import PostgresServer, fresh_database, fresh_operations
+from tests.fix_postgres import PostgresServer, SomeDatabase, fresh_database, fresh_operations
 from tests.fix_stack import Stack
 
 
@@ -52,20 +52,35 @@ def open_session(core: Core, day: str = "2013-10-07", symbols: list[str] | None 
 
 @contextmanager
 def no_database(core: Core) -> Iterator[None]:
-    """Take the core's database away: nobody gets in, and whoever is in is thrown out."""
-    name = core.database.name
-    with psycopg.connect(
-        core.database.superuser_dsn.get_secret_value().replace(name, "postgres"), autocommit=True
-    ) as superuser:
-        superuser.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    """Take the core's trading database away."""
+    try:
+        with _closed(core.database):
+            yield
+    finally:
+        core.await_ready("market_data", "risk_manager", "trade_executor", "strategy_engine")
+
+
+@contextmanager
+def no_operations(core: Core) -> Iterator[None]:
+    """Take the operations database away, and with it ledger, fences and approvals."""
+    with _closed(core.operations):
+        yield
+
+
+@contextmanager
+def _closed(database: SomeDatabase) -> Iterator[None]:
+    """Let nobody into a database, and throw out whoever is in."""
+    dsn = database.superuser_dsn.get_secret_value().replace(database.name, "postgres")
+    with psycopg.connect(dsn, autocommit=True) as superuser:
+        superuser.execute(f"ALTER DATABASE {database.name} ALLOW_CONNECTIONS false")
         superuser.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+            [database.name],
         )
         try:
             yield
         finally:
-            superuser.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
-            core.await_ready("market_data", "risk_manager", "trade_executor", "strategy_engine")
+            superuser.execute(f"ALTER DATABASE {database.name} ALLOW_CONNECTIONS true")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from flows.emergency.trading_halt import trading_halt
 from tests.fix_approvals import approving
 from tests.fix_core import Core
 from tests.flows.artifacts import table_of, text_of
-from tests.flows.conftest import no_database, no_exchange, open_session
+from tests.flows.conftest import no_database, no_exchange, no_operations, open_session
 from trading_core import halt_request
 from trading_core.errors import CheckFailed, NotVerified
 
@@ -70,8 +70,8 @@ def test_a_rehearsed_halt_halts_nothing(core: Core) -> None:
     assert trading_state(core)["trading_enabled"]
 
 
-def test_a_halt_works_with_the_database_gone_and_is_in_the_ledger_afterwards(core: Core) -> None:
-    with no_database(core):
+def test_a_halt_works_with_the_databases_gone_and_is_in_the_ledger_afterwards(core: Core) -> None:
+    with no_database(core), no_operations(core):
         state = trading_halt("database fire", return_state=True)
         assert state.is_completed(), state
         assert trading_state(core)["mode"] == "halted"

@@ -22,6 +22,9 @@ class Group(StrEnum):
     ORCHESTRATION = "orchestration"
 
 
+_OF_SITE = ("postgres", "redis")
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """One row of the table.
@@ -44,6 +47,11 @@ class Service:
     ready_path: str = ""
     settle: timedelta = timedelta(0)
     module: str = ""
+
+    @property
+    def is_of_site(self) -> bool:
+        """Whether each site has one of its own; the others stand outside the sites."""
+        return self.group is Group.CORE or self.name in _OF_SITE
 
 
 SERVICES: tuple[Service, ...] = (

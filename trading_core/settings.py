@@ -52,6 +52,10 @@ class Settings(BaseSettings):
         pattern="^[a-z][a-z0-9-]{0,30}$",
         description="The name of the site this stack is; two sites never trade at once.",
     )
+    shares_operations: bool = Field(
+        default=False,
+        description="Whether this is a second site: operations and exchange are another stack's.",
+    )
     postgres_dsn: SecretStr | None = Field(
         default=None,
         description="A PostgreSQL of your own (a superuser's DSN) for trading; absent: embedded.",
@@ -79,6 +83,18 @@ class Settings(BaseSettings):
         max_length=63,
         description="Bucket of the second copy of every backup.",
     )
+    heartbeat_seconds: float = Field(
+        default=10.0,
+        ge=0.2,
+        le=60,
+        description="How often the trading database's heartbeat is written: the grain of the RPO.",
+    )
+    offsite_seconds: float = Field(
+        default=60.0,
+        ge=0.5,
+        le=900,
+        description="How often the log's open segment is copied to the bucket.",
+    )
     slack_endpoint: str | None = Field(
         default=None,
         description="Base URL of Slack's Web API; absent: notices go to log and artifacts only.",
@@ -89,6 +105,11 @@ class Settings(BaseSettings):
         ge=0,
         description="Longest that a condition must hold before its alert fires. The rules' own "
         "minutes are production's; shorter than a restart by the supervisor, it cries wolf.",
+    )
+    alert_silence_seconds_max: float = Field(
+        default=60.0,
+        gt=0,
+        description="How long the alert that always fires may be missing before people are told.",
     )
     disk_used_percent_max: float = Field(
         default=80.0,
@@ -105,6 +126,10 @@ class Settings(BaseSettings):
     def address(self, name: str) -> str:
         """Return the address of the machine a service of the table runs on."""
         return self.hosts.get(service(name).name, self.host)
+
+    def is_here(self, name: str) -> bool:
+        """Whether a service of the table runs on the machine of this stack."""
+        return self.address(name) == self.host
 
     def url(self, name: str) -> str:
         """Return the base URL of an HTTP service of the table."""

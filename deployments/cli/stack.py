@@ -32,16 +32,23 @@ def register(app: typer.Typer) -> None:
     app.command()(status)
 
 
-def up() -> None:
+def up(
+    with_standby: Annotated[
+        bool, typer.Option("--with-standby", help="Also a second site, ready to take over.")
+    ] = False,
+) -> None:
     """Bring the stack up and wait until every service is ready. Doing it twice is doing it once."""
     from deployments import register as registration
     from infra.embedded import stack
+    from infra.sites import site, standby
 
     settings = Settings.read()
     console = Console(highlight=False)
     began_seconds = stopwatch_seconds()
     with _shown(console, settings, "ready") as observe:
         stack.up(settings, observe, [registration.step(settings)])
+        if with_standby or not site.is_in_use(settings):
+            standby.up(settings, observe)
     console.print(f"up in {stopwatch_seconds() - began_seconds:.1f} s; state in {settings.root}")
     running = {one.name for one in stack.status(settings)}
     for name in _FRONT_DOORS:
@@ -52,12 +59,13 @@ def up() -> None:
 def down() -> None:
     """Stop the whole stack and prove that nothing of it is left. The data stays."""
     from infra.embedded import stack
+    from infra.sites import standby
 
     settings = Settings.read()
     console = Console(highlight=False)
     began_seconds = stopwatch_seconds()
     with _shown(console, settings, "stopped") as observe:
-        count = stack.down(settings, observe)
+        count = standby.down(settings, observe) + stack.down(settings, observe)
     took = f"{stopwatch_seconds() - began_seconds:.1f} s"
     console.print(f"down in {took}: {count} processes stopped" if count else "nothing was running")
 

@@ -7,7 +7,7 @@ once. Only one of them works on a stack at a time.
 import fcntl
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ import infra
 from infra.embedded import postgres, prefect, programs, readiness, roles, secrets, stages
 from infra.embedded.steps import Observer, Progress, Step, carry_out
 from infra.embedded.supervisor import ProcessState, State, Supervisor
+from infra.sites import site as sites
 from trading_core.clock import poll, seconds, stopwatch_seconds
 from trading_core.errors import CheckFailed, ConfigurationError, NotVerified, Unreachable
 from trading_core.services import Service, stop_order
@@ -44,7 +45,8 @@ def up(settings: Settings, observe: Observer, more: Sequence[Step] = ()) -> None
         _ensure_secrets(settings)
         supervisor = Supervisor(settings.root)
         _ensure_supervised(settings, supervisor, rows)
-        carry_out([*stages.steps(settings, supervisor, rows), *more], observe)
+        steps, asleep = stages.steps(settings, supervisor, rows), sites.asleep(settings)
+        carry_out([*(step for step in steps if step.name not in asleep), *more], observe)
 
 
 def down(settings: Settings, observe: Observer) -> int:
@@ -120,7 +122,7 @@ def _ensure_supervised(settings: Settings, supervisor: Supervisor, rows: Sequenc
         readiness.refuse_taken_ports(rows, settings)
     elif remark not in supervisor.configured():
         raise _runs_otherwise("settings")
-    _write_superuser_dsns(settings)
+    _write_superuser_dsns(settings, {row.name for row in rows})
     descriptions = [programs.program(row, settings) for row in rows]
     configuration = supervisor.configuration(descriptions, PROJECT, remark)
     if not running:
@@ -136,7 +138,7 @@ def _runs_otherwise(what: str) -> ConfigurationError:
     )
 
 
-def _write_superuser_dsns(settings: Settings) -> None:
+def _write_superuser_dsns(settings: Settings, ours: Collection[str]) -> None:
     given = {
         postgres.TRADING: (roles.TRADING_SERVER, settings.postgres_dsn),
         postgres.OPERATIONS: (roles.OPERATIONS_SERVER, settings.operations_postgres_dsn),
@@ -144,9 +146,11 @@ def _write_superuser_dsns(settings: Settings) -> None:
     for name, (server, dsn) in given.items():
         if dsn is not None:
             value = dsn.get_secret_value()
+        elif name in ours:
+            port = settings.port(name)
+            value = postgres.cluster(settings.root, settings.host, port, name=name).superuser_dsn
         else:
-            ours = postgres.cluster(settings.root, settings.host, settings.port(name), name=name)
-            value = ours.superuser_dsn
+            continue
         secrets.write(settings.secrets_dir, server.superuser_secret, value)
 
 

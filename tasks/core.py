@@ -104,8 +104,11 @@ def ensure_trading_halted(
 
     def holds() -> bool:
         found = _state_or_none(core)
-        if found is None:  # it is not running: no order leaves before it has read the request
-            return halt_request.pending(settings.root) is not None
+        if found is None:
+            # It is not running: no order leaves before it has read the request. One on a host does
+            # not read ours, and a host that is silent may still trade.
+            left = halt_request.pending(settings.root) is not None
+            return left and settings.is_here("trade_executor")
         return _is_halted(found)
 
     return Change(

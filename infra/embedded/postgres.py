@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from pathlib import Path
 
 import psycopg
@@ -25,6 +26,9 @@ SUPERUSER = "postgres"
 TRADING = "postgres"
 OPERATIONS = "operations_db"
 _CONNECTIONS_MAX = 200
+_NEIGHBOURS = """host all all samenet scram-sha-256
+host replication all samenet scram-sha-256
+"""
 _SLOT_WAL_KEPT_MAX = "4GB"
 _START_WITHIN = seconds(30)
 _STOP_WITHIN_SECONDS = 30
@@ -114,6 +118,17 @@ class Cluster:
             password_file.unlink(missing_ok=True)
         draft.rename(self.data_dir)
         return True
+
+    def admit_neighbours(self) -> None:
+        """Let logins in from this machine's networks, once the server listens on one of them.
+
+        On loopback, the default, nothing changes. Read at the server's next start.
+        """
+        rules = self.data_dir / "pg_hba.conf"
+        if ip_address(self.host).is_loopback or _NEIGHBOURS in rules.read_text():
+            return
+        with rules.open("a") as file:
+            file.write(_NEIGHBOURS)
 
     def remove(self) -> None:
         """Delete the data for good. The server must not be running."""

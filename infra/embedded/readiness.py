@@ -80,7 +80,8 @@ def _answers_ping(host: str, port: int) -> bool:
     try:
         with socket.create_connection((host, port), timeout=_ANSWER_WITHIN_SECONDS) as link:
             link.sendall(b"PING\r\n")
-            return link.recv(16).startswith(b"+PONG")
+            # With a password it answers that too, and we need nothing of it.
+            return link.recv(16).startswith((b"+PONG", b"-NOAUTH"))
     except OSError:
         return False
 

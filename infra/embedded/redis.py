@@ -1,12 +1,15 @@
-"""The embedded Redis: a cache on loopback that keeps nothing, so that nothing can depend on it.
+"""The embedded Redis: a cache that keeps nothing, so that nothing can depend on it.
 
-What it holds (the newest quotes and bars) is in PostgreSQL or on the exchange as well.
+What it holds (the newest quotes and bars) is in PostgreSQL or on the exchange as well. On loopback
+it has no password; where hosts can reach it, it has one.
 """
 
 import shutil
 from importlib.util import find_spec
+from ipaddress import ip_address
 from pathlib import Path
 
+from infra.embedded import secrets
 from trading_core.errors import ConfigurationError
 
 
@@ -31,9 +34,18 @@ def program() -> Path:
 
 
 def command(root: Path, host: str, port: int) -> tuple[str, ...]:
-    """Return the server's command line. Its working directory is `root`/redis."""
+    """Return the server's command line. Its working directory is `root`/redis.
+
+    Elsewhere than on loopback the secret `redis_password` is made and written to a file that only
+    the server reads: a command line can be seen by everybody.
+    """
     directory = root / "redis"
     directory.mkdir(parents=True, exist_ok=True)
+    configuration = []
+    if not ip_address(host).is_loopback:
+        password = secrets.ensure(root / "secrets", "redis_password")
+        secrets.write(directory, "redis.conf", f"requirepass {password}")
+        configuration.append(str(directory / "redis.conf"))
     options = {
         "bind": host,
         "port": str(port),
@@ -44,4 +56,5 @@ def command(root: Path, host: str, port: int) -> tuple[str, ...]:
         # The title of the process stays its command line: `down` recognises its own by it.
         "set-proc-title": "no",
     }
-    return (str(program()), *(part for k, v in options.items() for part in (f"--{k}", v)))
+    words = (part for k, v in options.items() for part in (f"--{k}", v))
+    return (str(program()), *configuration, *words)

@@ -133,7 +133,7 @@ class _Attempt:
             state=self._state,
             cancelled=self._cancelled,
             open_orders=self._open_orders,
-            confirmed=self._open_orders == 0 and (halted or (left and not self._is_listening())),
+            confirmed=self._open_orders == 0 and (halted or (left and self._is_gone())),
             steps=self._steps,
         )
 
@@ -189,13 +189,18 @@ class _Attempt:
         halt_request.clear(self._settings.root)
         return "the halt is the executor's own"
 
-    def _is_listening(self) -> bool:
-        """Whether there is an executor at all; a deaf one may still have an order in its hand."""
+    def _is_gone(self) -> bool:
+        """Whether there is no executor; a deaf one may still have an order in its hand.
+
+        One on a host reads no request of ours, and a host that is silent may still trade.
+        """
+        if not self._settings.is_here("trade_executor"):
+            return False
         address = (self._settings.host, self._settings.port("trade_executor"))
         try:
             socket.create_connection(address, timeout=_EXECUTOR_WITHIN.total_seconds()).close()
         except ConnectionRefusedError:
-            return False
-        except OSError:
             return True
-        return True
+        except OSError:
+            return False
+        return False

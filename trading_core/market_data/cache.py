@@ -38,12 +38,18 @@ class Cache:
     """
 
     def __init__(
-        self, host: str, port: int, *, stopwatch: Callable[[], float] = stopwatch_seconds
+        self,
+        host: str,
+        port: int,
+        *,
+        password: str | None = None,
+        stopwatch: Callable[[], float] = stopwatch_seconds,
     ) -> None:
         self._stopwatch = stopwatch
         self._redis = redis.Redis(
             host=host,
             port=port,
+            password=password,
             socket_timeout=_ANSWER_SECONDS_MAX,
             socket_connect_timeout=_ANSWER_SECONDS_MAX,
             # The library's own retries would wait for seconds inside a minute.
@@ -54,7 +60,7 @@ class Cache:
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Return the cache in the stack's Redis."""
-        return cls(settings.host, settings.port("redis"))
+        return cls(settings.address("redis"), settings.port("redis"), password=_password(settings))
 
     def show(self, bars: Iterable[Bar], quotes: Iterable[Quote]) -> bool:
         """Put the newest values up and tell of each bar; return whether Redis took them."""
@@ -85,6 +91,13 @@ class Cache:
     def close(self) -> None:
         """Give the connections back."""
         self._redis.close()
+
+
+def _password(settings: Settings) -> str | None:
+    """Return the password of a Redis that has one: where hosts can reach it."""
+    if not (settings.secrets_dir / "redis_password").exists():
+        return None
+    return settings.secret("redis_password").get_secret_value()
 
 
 def _key(symbol: str) -> str:

@@ -7,7 +7,7 @@ count and a checksum of every table, taken in the very snapshot that was dumped.
 import hashlib
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,13 +26,11 @@ from trading_core.settings import Settings
 from trading_core.storage import backups
 from trading_core.storage.backups import Backup
 from trading_core.storage.connect import Database, connect
+from trading_core.storage.fingerprints import Fingerprint, different, fingerprint
 
 KIND = "end_of_day"
 _TOOL_WITHIN = seconds(900)
 _SHOWS_WITHIN = seconds(5)
-
-# Per table: {"rows": 1560, "checksum": "..."}.
-Manifest = Mapping[str, Mapping[str, object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,44 +140,21 @@ def _verify(vault: Vault, backup_id: str) -> None:
             next_step="run end-of-day again: it takes the backup anew",
         )
     _run_tool(vault.owner_dsn, "pg_restore", "--list", str(known.path))
-    expected: Manifest = durable.read_json(vault.manifest_path(backup_id))
+    expected: Fingerprint = durable.read_json(vault.manifest_path(backup_id))
     with _scratch_database(vault.owner_dsn, backup_id) as scratch_dsn:
         options = ("--exit-on-error", f"--dbname={_database_of(scratch_dsn)}", str(known.path))
         _run_tool(scratch_dsn, "pg_restore", *options)
         with connect(scratch_dsn, application="verify", statement_within=_TOOL_WITHIN) as restored:
             found = fingerprint(restored)
-    different = sorted(
-        table for table in expected.keys() | found.keys() if expected.get(table) != found.get(table)
-    )
-    if different:
+    unlike = different(expected, found)
+    if unlike:
         raise NotVerified(
             f"backup {backup_id}: expected every table restored as it was dumped, different: "
-            f"{', '.join(different)}",
+            f"{', '.join(unlike)}",
             next_step="do not rely on this backup; take another and look at the server's disk",
         )
     with vault.database.transaction() as connection:
         backups.set_verified(connection, backup_id, found)
-
-
-def fingerprint(connection: psycopg.Connection) -> dict[str, dict[str, object]]:
-    """Return row count and checksum of every table of the schema `public`.
-
-    The checksum is the sum of 64-bit hashes of the rows' text: the same rows in any order.
-    """
-    tables = connection.execute(
-        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
-        " AND relkind IN ('r', 'p') ORDER BY relname"
-    ).fetchall()
-    found: dict[str, dict[str, object]] = {}
-    for (table,) in tables:
-        row = connection.execute(
-            sql.SQL(
-                "SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)), 0)::text FROM {} AS t"
-            ).format(sql.Identifier(table))
-        ).fetchone()
-        assert row is not None, "an aggregate has a row"
-        found[table] = {"rows": row[0], "checksum": row[1]}
-    return found
 
 
 @contextmanager

@@ -81,6 +81,22 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("notices_waiting", "gauge", "Messages to people that were not sent yet."),
     Metric("incident_runs_total", "counter", "Runs of the warm executor by their end.", ("state",)),
     Metric("incident_runs_active", "gauge", "Runs of the warm executor under way."),
+    Metric(
+        "backup_recovery_point_age_seconds",
+        "gauge",
+        "Age of the newest heartbeat on the archive's disk: the most that is lost with the server.",
+    ),
+    Metric(
+        "backup_offsite_recovery_point_age_seconds",
+        "gauge",
+        "Age of the newest heartbeat in the bucket: the most that is lost with the machine.",
+    ),
+    Metric("wal_archive_connected", "gauge", "1 while the server streams its log to the archive."),
+    Metric("wal_archive_newest_segment_age_seconds", "gauge", "Since a segment was last closed."),
+    Metric("wal_archive_slot_retained_bytes", "gauge", "Log the server keeps for the archive."),
+    Metric("wal_archive_offsite_pending", "gauge", "Closed segments the bucket does not have yet."),
+    Metric("wal_archive_restarts_total", "counter", "Times the receiver of the log was started."),
+    Metric("wal_archive_failures_total", "counter", "What went wrong, by what did.", ("part",)),
     Metric("db_pool_in_use_ratio", "gauge", "Share of database connections in use."),
 )
 

@@ -9,7 +9,7 @@ import json
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -94,6 +94,19 @@ class Settings(BaseSettings):
         ge=0.5,
         le=900,
         description="How often the log's open segment is copied to the bucket.",
+    )
+    secret_store: Literal["file", "secrets_manager"] = Field(
+        default="file",
+        description="Where versions of rotated secrets are kept: an encrypted file, or AWS.",
+    )
+    secret_store_key_file: Path | None = Field(
+        default=None,
+        description="Key of the encrypted file, from a KMS or HSM; absent: a file beside it.",
+    )
+    secret_prefix: str = Field(
+        default="tradeops",
+        pattern="^[a-z][a-z0-9/_-]{0,60}$",
+        description="What the names of our secrets in Secrets Manager begin with.",
     )
     slack_endpoint: str | None = Field(
         default=None,

@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tasks.backups import Vault, ensure_backup_taken, ensure_backup_verified, fingerprint
+from tasks.backups import Vault, ensure_backup_taken, ensure_backup_verified
 from tasks.kernel import Did, Run, begin
 from tests.fakes.ledger import DyingLedger, Killed, MemoryLedger
 from tests.fix_postgres import PostgresServer, TradingDatabase
@@ -15,6 +15,7 @@ from tests.tasks.books import TwoBooks
 from trading_core.domain.orders import Side
 from trading_core.errors import CheckFailed, NotVerified
 from trading_core.storage.connect import Database
+from trading_core.storage.fingerprints import fingerprint
 
 ID = "eod-2024-03-05-PA7777777"
 

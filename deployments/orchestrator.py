@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import httpx
 
+from trading_core.clock import SystemClock
 from trading_core.errors import CheckFailed, ConfigurationError, Unreachable
 from trading_core.settings import Settings
 
@@ -27,6 +28,7 @@ class Deployment:
     Attributes:
         schema: JSON schema of the flow's parameters.
         schedules: Cron lines with their time zone, as the server holds them.
+        pool: The work pool its runs wait in.
     """
 
     id: str
@@ -35,6 +37,7 @@ class Deployment:
     tags: tuple[str, ...]
     schema: Mapping[str, Any]
     schedules: tuple[Mapping[str, Any], ...]
+    pool: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,8 @@ class Orchestrator:
         Raises:
             ConfigurationError: The runbook is not deployed.
         """
-        found = next((d for d in self.deployments() if d.name == name), None)
+        named = {"deployments": {"name": {"any_": [name]}}, "sort": "NAME_ASC"}
+        found = next(map(_deployment, self._pages("/deployments/filter", named)), None)
         if found is None:
             raise ConfigurationError(
                 f"deployment {name}: expected one at {self.api_url}, found none",
@@ -211,8 +215,39 @@ class Orchestrator:
 
     def mark_crashed(self, run: FlowRun, why: str) -> None:
         """Write down that a run's process is gone, which frees its place for the next run."""
-        state = {"type": "CRASHED", "name": "Crashed", "message": why}
-        self._ask("POST", f"/flow_runs/{run.id}/set_state", {"state": state, "force": True})
+        self.set_state(run.id, "CRASHED", why)
+
+    def set_state(self, run_id: str, state_type: str, why: str) -> None:
+        """Put a run into a state, whatever it is in."""
+        state = {"type": state_type, "name": state_type.capitalize(), "message": why}
+        self._ask("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
+
+    def due(self, pool: str, limit: int) -> list[dict[str, Any]]:
+        """Return the runs of a pool that should begin now, as the API has them."""
+        path = f"/work_pools/{pool}/get_scheduled_flow_runs"
+        now = SystemClock().now().isoformat()
+        found = self._ask("POST", path, {"scheduled_before": now, "limit": limit})
+        return [one["flow_run"] for one in found]
+
+    def claim(self, run_id: str) -> bool:
+        """Take a scheduled run; False: somebody else has, or it was cancelled."""
+        state = {"type": "PENDING", "name": "Pending"}
+        answer = self._ask("POST", f"/flow_runs/{run_id}/set_state", {"state": state})
+        return bool(answer["status"] == "ACCEPT")
+
+    def under_way(self, pool: str) -> list[dict[str, Any]]:
+        """Return the runs of a pool that somebody took and has not ended, as the API has them."""
+        wanted = {"state": {"type": {"any_": sorted(_UNDER_WAY)}}}
+        body = {"flow_runs": wanted, "work_pools": {"name": {"any_": [pool]}}}
+        return self._pages("/flow_runs/filter", {**body, "sort": "START_TIME_ASC"})
+
+    def runbook_of(self, run: Mapping[str, Any]) -> str:
+        """Return the runbook a run is of: the name of its flow."""
+        return str(self._ask("GET", f"/flows/{run['flow_id']}")["name"])
+
+    def report_worker(self, pool: str, name: str) -> None:
+        """Tell the server that a worker serves the pool."""
+        self._ask("POST", f"/work_pools/{pool}/workers/heartbeat", {"name": name})
 
     def has_worker(self, pool: str) -> bool:
         """Whether a worker that serves `pool` has reported lately."""
@@ -267,6 +302,7 @@ def _deployment(body: Mapping[str, Any]) -> Deployment:
         schedules=tuple(
             {**line["schedule"], "active": line["active"]} for line in body["schedules"]
         ),
+        pool=body.get("work_pool_name") or "",
     )
 
 

@@ -8,6 +8,7 @@ says nothing about what it did: the runbook finds that out by looking, when it r
 import psutil
 
 from deployments.orchestrator import Deployment, FlowRun, Orchestrator
+from infra.embedded.prefect import INCIDENT_POOL
 from trading_core.clock import SystemClock, seconds
 
 # Prefect puts the id of a run into the environment of the processes that work on it.
@@ -21,6 +22,8 @@ def bury(orchestrator: Orchestrator, deployment: Deployment) -> tuple[FlowRun, .
 
     Workers run on this machine; a worker elsewhere would have its runs taken for dead.
     """
+    if deployment.pool == INCIDENT_POOL:
+        return ()  # they have no process of their own; their executor looks after them
     believed = [run for run in orchestrator.runs(deployment) if run.is_under_way]
     if not believed:
         return ()

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from prefect import Flow
 
 TAG = "tradeops"
+INCIDENT_POOL = embedded_prefect.INCIDENT_POOL
+# What must begin in tenths of a second; everything else is started in a process of its own.
+_POOLS = {"incidents": INCIDENT_POOL}
 _FOLDERS = (Path(flows.__file__).parent, Path(tasks.__file__).parent)
 _FILES = (Path(__file__), Path(runbooks.__file__), Path(schedules.__file__))
 _WITHIN = seconds(90)
@@ -114,7 +117,7 @@ def deployment_of(runbook: Runbook, flow: "Flow[Any, Any]", settings: Settings) 
         "description": runbook.description,
         "tags": [TAG, runbook.group],
         "entrypoint": runbook.entrypoint,
-        "work_pool_name": embedded_prefect.POOL,
+        "work_pool_name": pool_of(runbook),
         "parameter_openapi_schema": flow.parameters.model_dump(),
         "enforce_parameter_schema": True,
         # No limit on concurrent runs: a killed run would keep its place, and a halt would wait
@@ -122,6 +125,11 @@ def deployment_of(runbook: Runbook, flow: "Flow[Any, Any]", settings: Settings) 
         # its holder.
         "schedules": [] if line is None else [_schedule(line, settings)],
     }
+
+
+def pool_of(runbook: Runbook) -> str:
+    """Return the work pool whose executor takes a runbook's runs."""
+    return _POOLS.get(runbook.group, embedded_prefect.POOL)
 
 
 def _schedule(line: Schedule, settings: Settings) -> dict[str, Any]:

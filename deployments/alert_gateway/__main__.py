@@ -1,10 +1,9 @@
-"""`python -m deployments.alert_gateway`."""
+"""`python -m deployments.alert_gateway`: the alert gateway."""
 
-from trading_core.metrics import Metrics
-from trading_core.service import build_app, serve
+from deployments.alert_gateway.app import NAME, alert_gateway_app
+from trading_core.service import serve
 from trading_core.settings import Settings
 
 if __name__ == "__main__":
     settings = Settings.read()
-    app = build_app("alert_gateway", settings, checks={}, status=dict, metrics=Metrics())
-    serve(app, "alert_gateway", settings)
+    serve(alert_gateway_app(settings), NAME, settings)

@@ -1,1 +1,1 @@
-"""Being built."""
+"""A warm executor: it has Prefect and every runbook imported before anything happens."""

@@ -1,10 +1,9 @@
-"""`python -m deployments.incident_runner`."""
+"""`python -m deployments.incident_runner`: the warm executor of the incident pool."""
 
-from trading_core.metrics import Metrics
-from trading_core.service import build_app, serve
+from deployments.incident_runner.app import NAME, incident_runner_app
+from trading_core.service import serve
 from trading_core.settings import Settings
 
 if __name__ == "__main__":
     settings = Settings.read()
-    app = build_app("incident_runner", settings, checks={}, status=dict, metrics=Metrics())
-    serve(app, "incident_runner", settings)
+    serve(incident_runner_app(settings), NAME, settings)

@@ -15,6 +15,8 @@ from trading_core.services import Service, start_order
 from trading_core.settings import Settings
 
 _STOP_WITHIN_SECONDS = 10
+# What must finish more than a request before it leaves.
+_STOP_WITHIN_SECONDS_OF = {"incident_runner": 50}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,13 @@ def rows(settings: Settings) -> tuple[Service, ...]:
         "prometheus": prometheus.program() is None,
         "alertmanager": alertmanager.program() is None,
     }
-    return tuple(row for row in start_order() if not elsewhere.get(row.name, False))
+    return tuple(
+        row
+        for row in start_order()
+        if settings.is_here(row.name)
+        and not elsewhere.get(row.name, False)
+        and (row.is_of_site or not settings.shares_operations)
+    )
 
 
 def program(row: Service, settings: Settings) -> Program:
@@ -55,7 +63,9 @@ def program(row: Service, settings: Settings) -> Program:
         ConfigurationError: Its programs are missing, or nobody wrote down how to run it.
     """
     if row.module:
-        return Program(row.name, (sys.executable, "-m", row.module))
+        within_seconds = _STOP_WITHIN_SECONDS_OF.get(row.name, _STOP_WITHIN_SECONDS)
+        command = (sys.executable, "-m", row.module)
+        return Program(row.name, command, stop_within_seconds=within_seconds)
     if row.name in (postgres.TRADING, postgres.OPERATIONS):
         return _postgres(row.name, settings)
     others: dict[str, Callable[[], tuple[str, ...]]] = {
@@ -79,6 +89,7 @@ def program(row: Service, settings: Settings) -> Program:
 def _postgres(name: str, settings: Settings) -> Program:
     cluster = postgres.cluster(settings.root, settings.host, settings.port(name), name=name)
     cluster.create()
+    cluster.admit_neighbours()
     return Program(
         name,
         cluster.command(),

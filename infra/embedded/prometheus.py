@@ -14,6 +14,8 @@ from trading_core.services import start_order
 from trading_core.settings import Settings
 
 _SCRAPE_EVERY = "2s"
+# An alert that Alertmanager was not there for is sent again after this long; by default a minute.
+_SEND_AGAIN_AFTER = "5s"
 _KEEP = "15d"
 _RULES = Path(infra.__file__).parent / "prometheus" / "alerts.yml"
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -42,6 +44,7 @@ def command(settings: Settings) -> tuple[str, ...]:
         f"--config.file={configuration}",
         f"--storage.tsdb.path={directory / 'data'}",
         f"--storage.tsdb.retention.time={_KEEP}",
+        f"--rules.alert.resend-delay={_SEND_AGAIN_AFTER}",
         f"--web.listen-address={settings.host}:{settings.port('prometheus')}",
     )
 
@@ -57,7 +60,7 @@ def rules_of(settings: Settings) -> str:
 
 
 def scrape_configuration(settings: Settings, rules: Path = _RULES) -> dict[str, Any]:
-    """Return Prometheus's configuration: one job for each service of ours, rules, where to alert."""
+    """Return Prometheus's configuration: a job for each service of ours, rules, where to alert."""
     jobs = [
         {
             "job_name": row.name,

@@ -91,6 +91,17 @@ def receive(connection: Connection, one: Episode) -> None:
     )
 
 
+def set_protection(
+    connection: Connection, episode: str, at: datetime, held: bool, said: str
+) -> None:
+    """Write down what a protective step that was taken again came to."""
+    connection.execute(
+        "UPDATE alert_episodes SET protected_at = %s, protection_held = %s, protection_said = %s"
+        " WHERE episode = %s",
+        (at, held, said, episode),
+    )
+
+
 def find(connection: Connection, episode: str) -> Episode | None:
     """Return one episode, or None."""
     found = _select(connection, "WHERE episode = %s", episode)

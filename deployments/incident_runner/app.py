@@ -1,0 +1,40 @@
+"""The warm executor over HTTP (8086): how it is and what it runs. It is asked for nothing else."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fastapi import FastAPI
+
+from deployments.incident_runner.executor import Runs, WarmExecutor
+from trading_core.metrics import Metrics
+from trading_core.service import build_app
+from trading_core.settings import Settings
+
+NAME = "incident_runner"
+
+
+def incident_runner_app(settings: Settings) -> FastAPI:
+    """Return the service, wired to the stack that `settings` describe."""
+    metrics = Metrics()
+    executor = WarmExecutor(settings, metrics, _warm_engine)
+
+    @contextmanager
+    def running() -> Iterator[None]:
+        with executor:
+            yield
+
+    return build_app(
+        NAME,
+        settings,
+        checks={"prefect": executor.health},
+        status=lambda: {"running": executor.running()},
+        metrics=metrics,
+        running=running(),
+    )
+
+
+def _warm_engine() -> Runs:
+    # Seconds of imports, in the executor's own thread: the service answers meanwhile.
+    from deployments.incident_runner.warm import Engine
+
+    return Engine()

@@ -28,6 +28,7 @@ from infra.postgres import base_backup
 from infra.postgres.lsn import position, written
 from infra.postgres.recovery_plan import Plan
 from infra.postgres.wal import Piece, sha256_of
+from trading_core import durable
 from trading_core.clock import poll, seconds, stopwatch_seconds
 from trading_core.errors import CheckFailed, NotVerified
 
@@ -111,7 +112,7 @@ class Scratch:
             self._make(folder)
         base_backup.unpack(plan.backup, draft, self.live.run_as)
         base_backup.verify_unpacked(draft, self.live.binaries)
-        self._write(draft / "recovery.signal", "")
+        self.write(draft / "recovery.signal", "")
         draft.rename(self.data_dir)
 
     def supply(self, plan: Plan) -> None:
@@ -124,10 +125,10 @@ class Scratch:
             into = self.log_dir / piece.segment.name
             if piece.is_partial or not into.exists():
                 self._copy(piece, into)
-        if plan.chain.way.history is not None:
-            into = self.log_dir / plan.chain.way.history.name
-            shutil.copyfile(plan.chain.way.history, into)
-            self._hand_over(into)
+        # All of them: by these PostgreSQL finds a number for its timeline that is not taken.
+        for history in plan.histories:
+            shutil.copyfile(history, self.log_dir / history.name)
+            self._hand_over(self.log_dir / history.name)
 
     @contextmanager
     def held(self, plan: Plan, within: timedelta = RECOVERS_WITHIN) -> Iterator[Recovered]:
@@ -168,7 +169,7 @@ class Scratch:
 
     def stop_leftover(self) -> None:
         """Stop the server that a killed run left running in the data directory."""
-        for process in _servers_of(self.data_dir):
+        for process in servers_of(self.data_dir):
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGQUIT)  # immediately: it is only a scratch
                 process.wait(_STOP_WITHIN.total_seconds())
@@ -177,7 +178,7 @@ class Scratch:
     def _serving(self, options: dict[str, str]) -> Iterator["_Server"]:
         self.stop_leftover()
         rules = self.place / "hba.conf"
-        self._write(rules, "local all all trust\n")  # its socket's directory lets only us in
+        self.write(rules, "local all all trust\n")  # its socket's directory lets only us in
         with _socket_directory(self.live) as sockets:
             ours = {
                 "listen_addresses": "",
@@ -219,8 +220,9 @@ class Scratch:
         folder.mkdir(mode=0o700)
         self._hand_over(folder)
 
-    def _write(self, path: Path, text: str) -> None:
-        path.write_text(text)
+    def write(self, path: Path, text: str) -> None:
+        """Write a file that the server's account can read, and copy when it is backed up."""
+        durable.write_text(path, text)
         self._hand_over(path)
 
     def _hand_over(self, path: Path) -> None:
@@ -379,7 +381,7 @@ def _socket_directory(live: Cluster) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _servers_of(data_dir: Path) -> list[psutil.Process]:
+def servers_of(data_dir: Path) -> list[psutil.Process]:
     """Return the server that runs in a data directory, found by its own file of its pid."""
     try:
         pid = int((data_dir / "postmaster.pid").read_text().split()[0])

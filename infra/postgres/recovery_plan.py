@@ -8,6 +8,7 @@ missing, a record is corrupt, the target lies before the backup. Each is refused
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from infra.embedded.postgres_binaries import Binaries
 from infra.postgres import wal_records
@@ -83,6 +84,7 @@ class Plan:
 
     Attributes:
         newest_known: The newest commit the archive knows of, restored or not.
+        histories: Of every timeline the archive knows.
     """
 
     wanted: Wanted
@@ -90,6 +92,7 @@ class Plan:
     chain: Chain
     stop: Stop
     newest_known: datetime | None
+    histories: tuple[Path, ...] = ()
 
     @property
     def size_bytes(self) -> int:
@@ -128,13 +131,16 @@ def make(
         CheckFailed: It cannot be reached exactly; the fact says why, the next step what can be.
     """
     way = archive.way_to(wanted.timeline)
+    if way != archive.way_to():
+        server_end = None  # it says nothing about a timeline that was left
     backup = choose(backups, way, wanted)
     chain = archive.walk(way, position(backup.start_lsn))
     require_own(chain, backup)
     records = wal_records.read(binaries, chain)
     stop = _stop(records, chain, wanted, server_end)
     newest = records.newest_commit
-    return Plan(wanted, backup, chain, stop, None if newest is None else newest.at)
+    newest_at = None if newest is None else newest.at
+    return Plan(wanted, backup, chain, stop, newest_at, archive.histories())
 
 
 def choose(backups: Sequence[BaseBackup], way: Way, wanted: Wanted) -> BaseBackup:

@@ -96,15 +96,10 @@ class Fork:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """The timelines that lead to one of them, oldest first, each with the fork that ends it.
-
-    Attributes:
-        history: The file that says so; None: the first timeline has none.
-    """
+    """The timelines that lead to one of them, oldest first, each with the fork that ends it."""
 
     timeline: int
     forks: tuple[Fork, ...] = ()
-    history: Path | None = None
 
     def timeline_at(self, number: int) -> int:
         """Return the timeline of the segment `number`: after a fork within it, the newer one."""
@@ -168,17 +163,23 @@ class Archive:
                 next_step="bring the file back from the second copy, or name an older timeline",
             )
         forks = [Fork(int(m[1]), position(m[2])) for m in map(_FORK.match, _lines(path)) if m]
-        return Way(wanted, tuple(forks), path)
+        return Way(wanted, tuple(forks))
 
     def history(self, timeline: int) -> Path | None:
         """Return the file that tells how a timeline came about."""
         return next(iter(self._named(f"{timeline:08X}.history")), None)
 
+    def histories(self) -> tuple[Path, ...]:
+        """Return the history of every timeline there has been."""
+        return tuple(path for path in self._files() if _HISTORY.fullmatch(path.name))
+
     def find(self, segment: Segment) -> Piece | None:
         """Return a segment, the whole one before the one still being written; None: not here."""
         for path in self._named(segment.name):
             return Piece(segment, path, is_partial=False, sha256=_sidecar(path))
-        for path in self._named(segment.name + PARTIAL):
+        # What was set aside first: since then a receiver may have had the segment again, but only
+        # as far as the fork.
+        for path in reversed(list(self._named(segment.name + PARTIAL))):
             return Piece(segment, path, is_partial=True, sha256=None)
         return None
 

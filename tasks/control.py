@@ -24,6 +24,8 @@ T = TypeVar("T")
 # A service may itself wait seconds for a database that does not answer.
 _HEALTH_WITHIN = seconds(10)
 _CONTROL_WITHIN = seconds(15)
+# What a service's /status calls the key of its requests and that of its stream.
+_KEY_WORDS = ("broker_key_id", "stream_key_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,14 @@ class Core(Protocol):
         """Let the executor send orders; `resume` also ends a halt."""
         ...
 
+    def pause_orders(self, reason: str, actor: str, fence: int) -> None:
+        """Have the executor send no orders for a while; those at the exchange stay."""
+        ...
+
+    def keys_in_use(self) -> Mapping[str, frozenset[str]]:
+        """Return the ids of the broker keys each service works with, by service."""
+        ...
+
     def reset_breaker(self, reason: str, actor: str, fence: int) -> None:
         """Close the circuit breaker; trading stays disabled."""
         ...
@@ -167,6 +177,18 @@ class HttpCore:
     def enable(self, reason: str, actor: str, fence: int, *, resume: bool) -> None:
         """See `Core`."""
         self._tell("/enable", reason, actor, fence, resume=resume)
+
+    def pause_orders(self, reason: str, actor: str, fence: int) -> None:
+        """See `Core`."""
+        self._tell("/pause", reason, actor, fence)
+
+    def keys_in_use(self) -> Mapping[str, frozenset[str]]:
+        """See `Core`."""
+        found = {name: self._peers[name].get("/status") for name in self._names}
+        return {
+            name: frozenset(str(told[word]) for word in _KEY_WORDS if word in told)
+            for name, told in found.items()
+        }
 
     def reset_breaker(self, reason: str, actor: str, fence: int) -> None:
         """See `Core`."""

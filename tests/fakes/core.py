@@ -59,6 +59,7 @@ class FakeCore:
         )
         self.running: list[RunningStrategy] = []
         self.drives_session = False
+        self.keys: dict[str, frozenset[str]] = {}
 
     def halt(self, reason: str = "drill", kind: HaltKind = HaltKind.HALT) -> None:
         """Halt it, or trip its breaker, as somebody else would."""
@@ -82,6 +83,13 @@ class FakeCore:
         self._hear(f"enable: {reason}")
         after = control.enabled(self.trading, Word(reason, actor, AT, fence), resume=resume)
         self._become(after)
+
+    def pause_orders(self, reason: str, actor: str, fence: int) -> None:
+        self._hear(f"pause orders: {reason}")
+        self._become(control.paused(self.trading, Word(reason, actor, AT, fence)))
+
+    def keys_in_use(self) -> Mapping[str, frozenset[str]]:
+        return self.keys
 
     def reset_breaker(self, reason: str, actor: str, fence: int) -> None:
         self._hear(f"reset breaker: {reason}")

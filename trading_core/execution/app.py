@@ -59,6 +59,14 @@ class HaltBody(_Body):
     fence: int | None = None
 
 
+class PauseBody(_Body):
+    """A pause of order entry; open orders stay."""
+
+    reason: _Text
+    actor: _Text
+    fence: int | None = None
+
+
 class EnableBody(_Body):
     """A permission; `resume` says that a halt, if there is one, is meant to end."""
 
@@ -123,6 +131,11 @@ def _control(executor: Executor) -> APIRouter:
             "recorded": halted.recorded,
             "problem": halted.swept.problem,
         }
+
+    @router.post("/pause")
+    def pause(body: PauseBody) -> dict[str, Any]:
+        word = Word(body.reason, body.actor, clock.now(), body.fence)
+        return {"state": state_json(executor.pause(word))}
 
     @router.post("/enable")
     def enable(body: EnableBody) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Who may stop and start trading, and in what order of precedence. Pure: a state in, a state out.
 
 halt      always wins: from anybody, with or without a fencing token, whatever the state
+pause     stops orders too, from anybody, and leaves those at the exchange alone
 breaker   opens by a halt of its kind; closes only by a reset, which enables nothing
 enable    needs a token not lower than the highest seen, a closed breaker, and, to end a halt,
           the express word `resume`
@@ -55,6 +56,11 @@ def halted(state: TradingState, word: Word, kind: HaltKind = HaltKind.HALT) -> T
     if kind is HaltKind.BREAKER:
         return replace(stopped, breaker=Breaker.OPEN)
     return replace(stopped, mode=Mode.HALTED)
+
+
+def paused(state: TradingState, word: Word) -> TradingState:
+    """Return the state while orders wait for something: a halt or an open breaker stays one."""
+    return _spoken(state, word, trading_enabled=False)
 
 
 def in_force(state: TradingState, kind: HaltKind) -> bool:

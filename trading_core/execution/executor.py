@@ -23,7 +23,7 @@ from trading_core.broker.replay import Replay
 from trading_core.broker.stream import TradeUpdate, TradeUpdates
 from trading_core.clock import SystemClock, poll, seconds
 from trading_core.domain.state import Breaker, Mode, TradingState
-from trading_core.errors import CheckFailed, TradingError, Unreachable
+from trading_core.errors import CheckFailed, NotVerified, TradingError, Unreachable
 from trading_core.execution import control
 from trading_core.execution.control import HaltKind, Word
 from trading_core.execution.executions import Executions
@@ -178,6 +178,21 @@ class Executor:
         self._woken.set()
         recorded = poll(lambda: self.switch.is_recorded, within=_RECORD_WITHIN, every=seconds(0.01))
         return Halted(self.switch.state, swept, recorded)
+
+    def pause(self, word: Word) -> TradingState:
+        """Let no order leave for a while. Those at the exchange stay; none is on its way after.
+
+        Raises:
+            NotVerified: An order was still on its way to an exchange that does not answer.
+        """
+        state = self._show(self.switch.pause(word))
+        self._woken.set()
+        if not self.switch.wait_until_none_is_sent(_SETTLE_WITHIN):
+            raise NotVerified(
+                "pause: expected no order on its way to the exchange, was one",
+                next_step="see whether the exchange answers, then pause again",
+            )
+        return state
 
     def enable(self, word: Word, *, resume: bool) -> TradingState:
         """Allow orders in the session that is open now; raises as `TradingSwitch.enable`."""

@@ -104,6 +104,12 @@ class TradingSwitch:
         with self._changing:
             return self._set(control.halted(self._state, word, kind))
 
+    def pause(self, word: Word) -> TradingState:
+        """Let no order leave for a while; as quick as a halt, and ended by `enable`."""
+        self._stopped = True
+        with self._changing:
+            return self._set(control.paused(self._state, word))
+
     def enter(self, session: Session) -> None:
         """Take note of the session; in another one than before, permission has to be given anew."""
         with self._changing:

@@ -10,15 +10,17 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 from prefect.context import FlowRunContext
 
-from infra.embedded.supervisor import Supervisor
+from infra.placement import Placement
 from tasks.approvals import Approvals
 from tasks.backups import Vault
 from tasks.control import Core, HttpCore
+from tasks.database_login import DatabaseLogin
 from tasks.kernel import (
     BreakGlassLedger,
     Checklist,
@@ -31,8 +33,10 @@ from tasks.kernel import (
 )
 from tasks.kernel.evidence import Progress, say, show_table, warn
 from tasks.trading_day import backup_of
+from trading_core.approval.starter import Starter
 from trading_core.broker.client import Broker
 from trading_core.broker.contract import TradingApi
+from trading_core.clock import SystemClock
 from trading_core.errors import CheckFailed, TradingError, Unreachable
 from trading_core.ledger.session import Session, current_session
 from trading_core.settings import Settings
@@ -64,6 +68,7 @@ class Desk:
         database: The trading database, of the site.
         operations: The operations database, of no site: it outlives a restore and a failover.
         session: The trading day of the exchange's clock; None when it did not tell.
+        processes: Who starts and stops the services, here and on hosts.
     """
 
     settings: Settings
@@ -73,6 +78,7 @@ class Desk:
     database: Database
     operations: Database
     session: Session | None
+    processes: Placement
 
     @property
     def day(self) -> Session:
@@ -98,14 +104,13 @@ class Desk:
         """Where backups lie."""
         return Vault.of(self.settings, self.database)
 
+    def database_login(self, older_than_days: float) -> DatabaseLogin:
+        """Return the login of the trading database, rotated when it is older than that."""
+        return DatabaseLogin.of(self.settings, timedelta(days=older_than_days))
+
     def backup_id(self, books: Checklist) -> str:
         """Return the id of the day's backup, which depends on whether its books agree."""
         return backup_of(self.day, books)
-
-    @property
-    def processes(self) -> Supervisor:
-        """Who starts and stops the services."""
-        return Supervisor(self.settings.root)
 
 
 @contextmanager
@@ -122,7 +127,7 @@ def open_run(
     Args:
         subject: What it is about; None: the trading day of the exchange's clock.
         dry_run: Describe every change, make none.
-        requested_by: The role or person who started it.
+        requested_by: The role or person who started it, with their signature when they gave one.
         break_glass: Whether it may change the world with the database gone, and beside another
             run of itself. Protective runbooks only.
 
@@ -132,12 +137,13 @@ def open_run(
     """
     settings = Settings.read()
     run_id = _run_id()
+    starter = Starter.read(requested_by, SystemClock().now())
     with ExitStack() as opened:
         clients = opened.enter_context(clients_of(settings))
         session = _session(clients.broker) if subject is None else None
         about = subject or (str(session) if session else UNDATED)
         journal = LocalJournal(settings.root / "runbooks" / "break_glass.jsonl")
-        name = f"{runbook} by {requested_by} ({run_id[-8:]})"
+        name = f"{runbook} by {starter.name} ({run_id[-8:]})"
         record = opened.enter_context(_recording(settings, name, journal, break_glass))
         if record.connection and not dry_run and not break_glass:
             _hold_window(record.connection, runbook, about)
@@ -145,7 +151,8 @@ def open_run(
             runbook=runbook,
             subject=about,
             run_id=run_id,
-            actor=requested_by,
+            actor=starter.name,
+            starter=starter,
             ledger=record.ledger,
             fence=record.fence,
             dry_run=dry_run,
@@ -161,6 +168,7 @@ def open_run(
                 clients.database,
                 clients.operations,
                 session,
+                opened.enter_context(closing(Placement(settings))),
             )
 
 
@@ -171,7 +179,7 @@ def clients_of(settings: Settings) -> Iterator[Clients]:
         core = opened.enter_context(closing(HttpCore(settings)))
         broker = opened.enter_context(closing(Broker.of(settings)))
         database, operations = (
-            opened.enter_context(Database(settings.secret(dsn), application="runbook"))
+            opened.enter_context(Database(settings.live_secret(dsn), application="runbook"))
             for dsn in ("trading_dsn", "operations_dsn")
         )
         yield Clients(core, broker, database, operations)

@@ -3,6 +3,8 @@
 Enabling never ends a halt and never closes a breaker: those are changes of their own, and gated.
 """
 
+from collections.abc import Callable
+
 from tasks.control import Core
 from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check, current_run
 from trading_core import halt_request
@@ -101,21 +103,58 @@ def ensure_trading_halted(
     if state is not None and _is_halted(state):
         return Unchanged(f"trading was halted by {state.actor}: {state.reason}")
     run = current_run()
-
-    def holds() -> bool:
-        found = _state_or_none(core)
-        if found is None:
-            # It is not running: no order leaves before it has read the request. One on a host does
-            # not read ours, and a host that is silent may still trade.
-            left = halt_request.pending(settings.root) is not None
-            return left and settings.is_here("trade_executor")
-        return _is_halted(found)
-
     return Change(
         does="halt trading",
         # Without a database there is no token; a halt is taken without one.
         act=lambda fence: halt_core(settings, HaltRequest(reason, run.actor), fence or None),
-        holds=holds,
+        holds=lambda: _holds(settings, core, _is_halted),
+        within=_SHOWS_WITHIN,
+        facts={"reason": reason},
+    )
+
+
+@action
+def ensure_breaker_open(
+    settings: Settings, core: Core, reason: str
+) -> Change[HaltReport] | Unchanged[HaltReport]:
+    """Open the circuit breaker: trading stops, and a second person is needed to reset it.
+
+    As with a halt, an executor that does not answer finds the request on the disk.
+    """
+    state = _state_or_none(core)
+    if state is not None and state.breaker is Breaker.OPEN:
+        return Unchanged(f"the breaker was OPEN, by {state.actor}: {state.reason}")
+    run = current_run()
+    request = HaltRequest(reason, run.actor, "breaker")
+    return Change(
+        does="open the circuit breaker",
+        act=lambda fence: halt_core(settings, request, fence or None),
+        holds=lambda: _holds(settings, core, _is_tripped),
+        within=_SHOWS_WITHIN,
+        facts={"reason": reason},
+    )
+
+
+@action
+def ensure_halted_without_feed(
+    settings: Settings, core: Core, reason: str
+) -> Change[HaltReport] | Unchanged[HaltReport]:
+    """Halt trading unless market data is known to come, by whichever feed."""
+    try:
+        feeds = core.feeds()
+    except TradingError:
+        feeds = None  # not knowing is no feed
+    if feeds is not None and (feeds.connected or feeds.backup_reachable):
+        usable = "the primary feed is connected" if feeds.connected else "the backup feed works"
+        return Unchanged(f"{usable}: trading may go on")
+    found = _state_or_none(core)
+    if found is not None and _is_halted(found):
+        return Unchanged(f"trading was halted by {found.actor}: {found.reason}")
+    run = current_run()
+    return Change(
+        does="halt trading, which has no market data",
+        act=lambda fence: halt_core(settings, HaltRequest(reason, run.actor), fence or None),
+        holds=lambda: _holds(settings, core, _is_halted),
         within=_SHOWS_WITHIN,
         facts={"reason": reason},
     )
@@ -140,6 +179,20 @@ def _state_or_none(core: Core) -> TradingState | None:
         return core.state()
     except TradingError:
         return None
+
+
+def _holds(settings: Settings, core: Core, stopped: Callable[[TradingState], bool]) -> bool:
+    """Whether the executor says so, or is not there and will read the request when it starts."""
+    found = _state_or_none(core)
+    if found is None:
+        # One on a host does not read ours, and a host that is silent may still trade.
+        left = halt_request.pending(settings.root) is not None
+        return left and settings.is_here("trade_executor")
+    return stopped(found)
+
+
+def _is_tripped(state: TradingState) -> bool:
+    return state.breaker is Breaker.OPEN and not state.accepts_orders
 
 
 def _is_halted(state: TradingState) -> bool:

@@ -11,6 +11,7 @@ from infra.embedded.readiness import is_ready
 from infra.embedded.supervisor import ProcessState, State
 from tasks.control import Core, ServiceHealth
 from tasks.kernel import Change, CheckResult, Record, Unchanged, Verdict, action, check, current_run
+from tasks.service_log import LOG_LINES, errors_since
 from trading_core.clock import SystemClock, poll, seconds
 from trading_core.errors import CheckFailed, NotVerified, Unreachable
 from trading_core.services import SERVICES, Service, service
@@ -62,6 +63,47 @@ def check_services(core: Core) -> CheckResult:
         verdict = Verdict.PASS
     evidence = {one.name: one.detail for one in found}
     return CheckResult(verdict, words, "every service of the core well", evidence)
+
+
+@check
+def check_ground(settings: Settings, processes: Processes, name: str) -> CheckResult:
+    """See that everything one service depends on is ready."""
+    row = service(name)
+    missing = _missing(row, settings, processes)
+    return CheckResult(
+        Verdict.FAIL if missing else Verdict.PASS,
+        f"not ready: {', '.join(missing)}" if missing else "all of it ready",
+        f"{', '.join(row.depends_on) or 'nothing'} ready first",
+    )
+
+
+@check
+def check_service_well(settings: Settings, core: Core, name: str) -> CheckResult:
+    """Ask one service whether every part it needs works: its database, its feed, the exchange."""
+    row = service(name)
+    expected = "it answers, and every part it needs works"
+    found = next((one for one in core.health() if one.name == row.name), None)
+    if found is None:
+        ready = is_ready(row, settings, None)
+        verdict = Verdict.PASS if ready else Verdict.FAIL
+        return CheckResult(verdict, "ready" if ready else "not ready", expected)
+    well = found.answered and not found.failed
+    return CheckResult(Verdict.PASS if well else Verdict.FAIL, found.detail, expected)
+
+
+@check
+def check_log_clean(processes: Processes, name: str) -> CheckResult:
+    """Read the last lines a service wrote since it was started: none may be an error."""
+    row = service(name)
+    lines = errors_since(
+        _seen(row.name, processes).started, processes.log_tail(row.name, LOG_LINES)
+    )
+    return CheckResult(
+        Verdict.FAIL if lines else Verdict.PASS,
+        f"{len(lines)} errors{': ' + lines[0][:200] if lines else ''}",
+        f"no error in the last {LOG_LINES} lines since the start",
+        {"errors": lines},
+    )
 
 
 @action
@@ -189,6 +231,24 @@ def _seen(name: str, processes: Processes) -> ProcessState:
     return found
 
 
+@action
+def ensure_service_cut_off(processes: Processes, name: str) -> Change[None] | Unchanged[None]:
+    """Stop one service at once, whoever depends on it and without asking: for the kill switch.
+
+    Raises:
+        Unreachable: Its host does not answer: whether it runs is unknown.
+    """
+    if _seen(name, processes).is_down:
+        return Unchanged(f"{name} was stopped", target=name)
+    return Change(
+        does=f"stop {name} at once",
+        act=lambda _fence: processes.end(name),
+        holds=lambda: _seen(name, processes).is_down,
+        within=_STOPPED_WITHIN,
+        target=name,
+    )
+
+
 def _own_troubles(one: ServiceHealth) -> set[str]:
     troubles = one.failed.keys() - _ELSEWHERE.keys()
     # The stream is the exchange's: with the exchange gone it is no trouble of its own.
@@ -205,13 +265,17 @@ def _begin(row: Service, settings: Settings, processes: Processes) -> None:
 
 
 def _require_ground(row: Service, settings: Settings, processes: Processes) -> None:
-    missing = [name for name in row.depends_on if not _is_ready(service(name), settings, processes)]
+    missing = _missing(row, settings, processes)
     if missing:
         raise CheckFailed(
             f"{row.name}: expected {', '.join(row.depends_on)} ready first, not ready: "
             f"{', '.join(missing)}",
             next_step="bring up what is missing: `tradeops status`, then run start-system again",
         )
+
+
+def _missing(row: Service, settings: Settings, processes: Processes) -> list[str]:
+    return [name for name in row.depends_on if not _is_ready(service(name), settings, processes)]
 
 
 def _end(name: str, processes: Processes) -> None:

@@ -1,8 +1,10 @@
 """Start the system: every service of the core, in order, each proven ready before the next.
 
 When:     after maintenance, recovery or stop-system, with the infrastructure up (`tradeops up`)
-Changes:  starts the services of the core that are not ready. Trading stays disabled
-If red:   read the log of the service it names; running this again starts what is still missing
+Changes:  starts the services of the core that are not ready, those on hosts too, after giving each
+          host its units, settings and secrets. Trading stays disabled
+If red:   read the log of the service it names; running this again starts what is still missing. A
+          host that does not answer: give it power and network first
 Covers:   SVC-02, GAP-07, GAP-08, GAP-19
 Partly:   SVC-01
 """
@@ -12,6 +14,7 @@ from prefect import flow
 from flows.desk import open_run
 from tasks.broker import check_broker_account
 from tasks.database import check_database
+from tasks.hosts import ensure_host_prepared
 from tasks.kernel import collect
 from tasks.people import notify_checklist
 from tasks.services import check_services, ensure_service_running
@@ -36,6 +39,7 @@ def start_system(dry_run: bool = False, requested_by: str = "on-call") -> str:
 
         # Act.
         for row in in_group(Group.CORE):
+            ensure_host_prepared(desk.processes, row.name)
             ensure_service_running(desk.settings, desk.processes, row.name)
 
         services = collect({"services": check_services.submit(desk.core)})

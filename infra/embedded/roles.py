@@ -101,7 +101,7 @@ def prepare(superuser_dsn: str, secrets_dir: Path, server: Server = TRADING_SERV
             login, password = _login(role, secrets_dir)
             dsn = url(role, superuser_dsn, password, login)
             if role.alternates:
-                _ensure_group(connection, role)
+                ensure_group(connection, role)
             elif not _is_known(connection, role.name):
                 _create(connection, role.name, f"LOGIN {role.options}", password)
             if role.owns:
@@ -142,7 +142,7 @@ def _create(connection: Connection, name: str, options: str, password: str) -> N
     )
 
 
-def _ensure_group(connection: Connection, role: Role) -> None:
+def ensure_group(connection: Connection, role: Role) -> None:
     """Make the group and its members; a group that still logs in itself does so until rotated."""
     if not _is_known(connection, role.name):
         connection.execute(

@@ -15,6 +15,7 @@ from deployments import parameters
 from deployments.orchestrator import Orchestrator
 from deployments.register import load
 from deployments.runbooks import Runbook
+from deployments.starter import proven
 from deployments.terminal import show_end, show_results
 from infra.embedded import prefect as embedded_prefect
 from trading_core.errors import InvariantViolated, TradingError
@@ -32,8 +33,12 @@ def run_here(settings: Settings, runbook: Runbook, words: Sequence[str], console
     """
     _prepare(settings)
     flow = load(runbook)
-    values = parameters.parse(runbook.name, words, flow.parameters.model_dump())
+    schema = flow.parameters.model_dump()
+    typed = parameters.parse(runbook.name, words, schema)
+    values, unsigned = proven(settings, runbook.name, typed, schema)
     console.print(f"[bold]{runbook.title}[/]")
+    if unsigned:
+        console.print(f"  {unsigned}", style="yellow", markup=False)
     console.print("  in this process; a throw-away Prefect server takes some seconds to start")
     # Typed as never returning for a flow whose result is not known.
     state: State[object] = flow(**values, return_state=True)  # type: ignore[assignment]

@@ -18,7 +18,7 @@ from trading_core.settings import Settings
 _ANSWER_WITHIN_SECONDS = 15
 _PAGE = 200  # the server's own limit
 _FINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
-_UNDER_WAY = frozenset({"PENDING", "RUNNING", "CANCELLING"})
+_UNDER_WAY = frozenset({"PENDING", "RUNNING", "PAUSED", "CANCELLING"})
 
 
 @dataclass(frozen=True, slots=True)

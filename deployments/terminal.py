@@ -32,6 +32,7 @@ _STATES = {
     "AwaitingConcurrencySlot": "waiting for another run of this runbook",
     "Pending": "a worker has taken it",
     "Submitting": "a worker is starting it",
+    "Paused": "waiting for people: see `tradeops approvals`",
 }
 _OF_NUMBERS = "0123456789.,+-\N{MINUS SIGN}$% "
 _COLOURS = {

@@ -17,6 +17,7 @@ import psycopg
 from prefect.context import FlowRunContext
 
 from infra.placement import Placement
+from infra.sites import site
 from tasks.approvals import Approvals
 from tasks.backups import Vault
 from tasks.control import Core, HttpCore
@@ -32,6 +33,7 @@ from tasks.kernel import (
     begin,
 )
 from tasks.kernel.evidence import Progress, say, show_table, warn
+from tasks.sites import Sites
 from tasks.trading_day import backup_of
 from trading_core.approval.starter import Starter
 from trading_core.broker.client import Broker
@@ -65,12 +67,15 @@ class Desk:
     """What a flow body hands to its tasks.
 
     Attributes:
+        home: The settings of the stack.
+        settings: Of its site that is in use: where the core and the trading database are.
         database: The trading database, of the site.
         operations: The operations database, of no site: it outlives a restore and a failover.
         session: The trading day of the exchange's clock; None when it did not tell.
         processes: Who starts and stops the services, here and on hosts.
     """
 
+    home: Settings
     settings: Settings
     run: Run
     core: Core
@@ -104,6 +109,10 @@ class Desk:
         """Where backups lie."""
         return Vault.of(self.settings, self.database)
 
+    def sites(self, to: str) -> Sites:
+        """Return the sites of a switch to the one called `to`."""
+        return Sites.of(self.home, self.operations, to)
+
     def database_login(self, older_than_days: float) -> DatabaseLogin:
         """Return the login of the trading database, rotated when it is older than that."""
         return DatabaseLogin.of(self.settings, timedelta(days=older_than_days))
@@ -135,7 +144,8 @@ def open_run(
         ConfigurationError: A setting or a secret is missing.
         CheckFailed: Another run of the same runbook on the same subject is under way.
     """
-    settings = Settings.read()
+    home = Settings.read()
+    settings = site.in_use(home)
     run_id = _run_id()
     starter = Starter.read(requested_by, SystemClock().now())
     with ExitStack() as opened:
@@ -161,6 +171,7 @@ def open_run(
         opened.enter_context(_told(run))
         with begin(run):
             yield Desk(
+                home,
                 settings,
                 run,
                 clients.core,

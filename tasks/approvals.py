@@ -4,6 +4,7 @@ What decides is in the operations database, by whatever way it came there. An an
 valid counts for nothing: it is told, and the wait goes on. Nothing is changed meanwhile.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,11 +13,14 @@ from typing import Any, NoReturn
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.context import FlowRunContext
+from psycopg import Connection
 
+from tasks.approval_form import Form
 from tasks.kernel import Grant, Kind, Planned, Run, code_sha256, current_run
 from tasks.kernel.evidence import say, show_text, warn
 from trading_core.approval.judgement import Judgement, judge
-from trading_core.approval.request import Request, canonical
+from trading_core.approval.request import Answer, Request, canonical
+from trading_core.approval.starter import Starter, fault_of_start
 from trading_core.clock import poll, seconds, stopwatch_seconds
 from trading_core.errors import CheckFailed, Unreachable
 from trading_core.storage import approvals as stored
@@ -57,7 +61,8 @@ def request_approval(approvals: Approvals, plan: Planned, reason: str) -> Grant 
     if not plan.gated:
         say("nothing that is planned needs approval")
         return Grant("", "", run.run_id, plan.steps, (), (), float("inf"))
-    wait = _Wait(approvals, plan, _ask(approvals, plan, reason, run), run)
+    request = _ask(approvals, plan, reason, run)
+    wait = _Wait(approvals, plan, request, run, Form(request, page_of(request)))
     wait.tell()
     return wait.outcome()
 
@@ -70,6 +75,8 @@ class _Wait:
     plan: Planned
     request: Request
     run: Run
+    form: Form
+    brought: list[Answer] = field(default_factory=list)
     told: set[str] = field(default_factory=set)
     judgement: Judgement | None = None
     left: timedelta = timedelta(0)
@@ -77,11 +84,9 @@ class _Wait:
     def tell(self) -> None:
         """Say what is waited for, until when, and how to answer."""
         request = self.request
-        who = "a person" if request.people_needed == 1 else f"{request.people_needed} people"
-        title = f"{request.runbook} waits for {who} other than {request.requested_by}"
-        until = f"{request.expires_at:%F %H:%M:%S} UTC"
-        warn(f"{title}, until {until}: tradeops approve {request.id} --reason ...")
-        show_text(f"{request.runbook}-approval", _page(request, title, until), title)
+        command = f"tradeops approve {request.id} --reason ..."
+        warn(f"{title_of(request)}, until {_until(request)}: {command}")
+        show_text(f"{request.runbook}-approval", page_of(request), title_of(request))
         self._note("asked for approval", {"plan": [step.does for step in request.plan]})
 
     def outcome(self) -> Grant:
@@ -91,26 +96,34 @@ class _Wait:
             CheckFailed: There is none.
         """
         within = self.request.expires_at - self.request.asked_at
-        decided = poll(self._is_decided, within=within, every=_LOOK_EVERY)
+        self.form.open()
+        try:
+            decided = poll(self._is_decided, within=within, every=_LOOK_EVERY)
+        finally:
+            self.form.close()
         found = self.judgement
         if found is not None and found.no is not None:
             self._end("refused", f"{found.no.name} said no: {found.no.reason}")
         if not decided or found is None:
             said = "; ".join(sorted(self.told)) or "nobody answered"
-            self._end("expired", f"nobody approved in time: {said}")
+            self._end("expired", f"not approved until {_until(self.request)}: {said}")
         if changed := self._what_changed():
             self._end("void", f"{changed} changed while waiting, so the approval is void")
         return self._grant(found)
 
     def _is_decided(self) -> bool:
+        self.brought += self.form.answers()
         try:
             with self.approvals.database.transaction() as connection:
+                for given in self.brought:
+                    stored.answer(connection, given)
                 answers = stored.answers(connection, self.request.id)
                 holders = people.holders(connection)
                 self.left = self.request.expires_at - people.now(connection)
         except Unreachable as error:
             self._say_once(f"the operations database does not answer: {error}")
             return False
+        self.brought.clear()
         self.judgement = found = judge(self.request, answers, holders)
         for _, why in found.worthless:
             self._say_once(f"not an answer: {why}")
@@ -134,16 +147,15 @@ class _Wait:
         return ""
 
     def _grant(self, found: Judgement) -> Grant:
-        names = tuple(answer.name for answer in found.yes)
+        sentence = f"approved by {' and '.join(answer.name for answer in found.yes)}"
         with self.approvals.database.transaction() as connection:
-            sentence = f"approved by {' and '.join(names)}"
             stored.end(connection, self.request.id, stored.Ending("granted", sentence))
         grant = Grant(
             request_id=self.request.id,
             digest=self.request.digest,
             run_id=self.run.run_id,
             steps=self.request.plan,
-            approved_by=names,
+            approved_by=tuple(answer.name for answer in found.yes),
             reasons=tuple(answer.reason for answer in found.yes),
             ends_at_seconds=stopwatch_seconds() + self.left.total_seconds(),
         )
@@ -172,14 +184,15 @@ def _ask(approvals: Approvals, plan: Planned, reason: str, run: Run) -> Request:
         for old in stored.left_open(connection, run.runbook, run.subject):
             withdrawn = stored.Ending("withdrawn", f"its run has ended; run {run.run_id} asks anew")
             stored.end(connection, old.id, withdrawn)
+        proof = _proof_of_starter(connection, run)
         asked_at = people.now(connection)
         request = Request(
             runbook=run.runbook,
             subject=run.subject,
             run_id=run.run_id,
             requested_by=run.actor,
-            starter_key_id="",
-            people_needed=_PEOPLE_UNPROVEN,
+            starter_key_id=proof.key_id if proof else "",
+            people_needed=_PEOPLE_PROVEN if proof else _PEOPLE_UNPROVEN,
             reason=reason,
             plan=plan.steps,
             parameters=_parameters(),
@@ -187,28 +200,55 @@ def _ask(approvals: Approvals, plan: Planned, reason: str, run: Run) -> Request:
             asked_at=asked_at,
             expires_at=asked_at + approvals.within,
         )
-        stored.ask(connection, request)
+        stored.ask(connection, request, proof.signature if proof else None)
     return request
 
 
+def _proof_of_starter(connection: Connection, run: Run) -> Starter | None:
+    """Return the starter when they have proven who they are; say why not otherwise."""
+    starter = run.starter or Starter(run.actor)
+    holder = people.holders(connection).get(starter.key_id)
+    fault = fault_of_start(starter, run.runbook, _parameters(), holder)
+    if not fault and stored.is_proof_used(connection, starter.signature, run.run_id):
+        fault = f"{starter.name} signed for another run"
+    if not fault:
+        return starter
+    say(f"{fault}: {_PEOPLE_UNPROVEN} other people must say yes")
+    return None
+
+
 def _parameters() -> dict[str, Any]:
+    """Return the run's parameters as text where they are no JSON; never who started it."""
     context = FlowRunContext.get()
-    return {} if context is None else dict(context.parameters or {})
+    given = {} if context is None else dict(context.parameters or {})
+    given.pop("requested_by", None)
+    plain: dict[str, Any] = json.loads(canonical(given))
+    return plain
 
 
-def _page(request: Request, title: str, until: str) -> str:
+def title_of(request: Request) -> str:
+    """Return in a sentence what is waited for."""
+    who = "a person" if request.people_needed == 1 else f"{request.people_needed} people"
+    return f"{request.runbook} waits for the yes of {who} other than {request.requested_by}"
+
+
+def page_of(request: Request) -> str:
+    """Return the whole question as Markdown, with the commands that answer it."""
+    steps = [f"- {one.does}{' **(needs the yes)**' if one.gated else ''}" for one in request.plan]
+    command = f"tradeops approve {request.id} --reason '...'"
+    about = f"{request.runbook} of {request.subject}. Reason: {request.reason}."
+    ways = f"Yes: `{command}`. No: `{command} --no`. For the form in Prefect: `{command} --code`."
     lines = [
-        f"- {step.does}{' **(needs the yes)**' if step.gated else ''}" for step in request.plan
+        f"# {title_of(request)}",
+        "",
+        f"{about} Until {_until(request)}.",
+        "",
+        *steps,
+        "",
+        ways,
     ]
-    return "\n".join(
-        [
-            f"# {title}",
-            "",
-            f"Reason: {request.reason}. Until {until}.",
-            "",
-            *lines,
-            "",
-            f"    tradeops approve {request.id} --reason '...'",
-            f"    tradeops approve {request.id} --no --reason '...'",
-        ]
-    )
+    return "\n".join(lines)
+
+
+def _until(request: Request) -> str:
+    return f"{request.expires_at:%F %H:%M:%S} UTC"

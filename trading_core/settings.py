@@ -124,6 +124,10 @@ class Settings(BaseSettings):
         gt=0,
         description="How long the alert that always fires may be missing before people are told.",
     )
+    token_file: Path | None = Field(
+        default=None,
+        description="Your personal token; absent: ~/.config/tradeops/token, when there is one.",
+    )
     disk_used_percent_max: float = Field(
         default=80.0,
         gt=0,
@@ -211,7 +215,7 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """Return the variables that make a child process read these same settings."""
-        ours_alone = {"ports", "hosts", "postgres_dsn", "operations_postgres_dsn"}
+        ours_alone = {"ports", "hosts", "postgres_dsn", "operations_postgres_dsn", "token_file"}
         values = self.model_dump(mode="json", exclude_none=True, exclude=ours_alone)
         variables = {f"{_PREFIX}{name.upper()}": str(value) for name, value in values.items()}
         variables[f"{_PREFIX}STATE_DIR"] = str(self.root)

@@ -1,6 +1,7 @@
 """`tradeops run` and `tradeops runbooks`: the procedures, started and listed."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ from rich.table import Table
 
 from deployments.runbooks import Runbook, discover, find
 from deployments.schedules import Schedule, schedule_of
+from deployments.starter import proven
 from deployments.terminal import Terminal, open_console, show_end, show_results
 from trading_core.settings import Settings
 
@@ -35,9 +37,14 @@ def run(
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Prefect's own lines and whole tracebacks too.")
     ] = False,
+    token_file: Annotated[
+        Path | None, typer.Option(help="Your token: proves who starts it.")
+    ] = None,
 ) -> None:
     """Run a runbook and stay with it. Exit code: 0 done, 1 it failed, 2 bad input."""
     settings = Settings.read()
+    if token_file is not None:
+        settings = settings.model_copy(update={"token_file": token_file})
     runbook = find(name)
     words = [*(param or ()), *(["dry_run=true"] if dry_run else ())]
     console = open_console()
@@ -73,6 +80,9 @@ def _run_deployed(
     with Orchestrator.of(settings) as orchestrator:
         schema = orchestrator.deployment(runbook.name).schema
         values = parameters.parse(runbook.name, words, schema)
+        values, unsigned = proven(settings, runbook.name, values, schema)
+        if unsigned:
+            console.print(f"  {unsigned}", style="yellow", markup=False)
         started = runner.start(orchestrator, runbook.name, values)
         console.print(f"[bold]{runbook.title}[/]")
         console.print(f"  {settings.url('prefect_server')}/runs/flow-run/{started.id}")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tasks.kernel.evidence import Progress
 from tasks.kernel.ledger import Ledger
 from trading_core.approval.request import Step
+from trading_core.approval.starter import Starter
 from trading_core.errors import InvariantViolated
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Run:
             Together with the runbook it is the idempotency window of every change.
         run_id: This execution's id, for finding its logs.
         actor: The role or person who started it.
+        starter: The same with the proof they gave, if any.
         fence: Fencing token, larger than that of every earlier run; 0 when no database gave one.
         dry_run: Describe every change, make none.
         steps: The changes a dry run would have made, in order.
@@ -46,6 +48,7 @@ class Run:
     steps: list[Step] = field(default_factory=list)
     progress: Progress | None = None
     grant: "Grant | None" = None
+    starter: Starter | None = None
 
     @property
     def plan(self) -> list[str]:

@@ -65,7 +65,7 @@ def test_nothing_stops_when_somebody_says_no(own: Stack) -> None:
 def test_a_rehearsal_says_what_would_stop_and_stops_nothing(own: Stack) -> None:
     state = stop_system("maintenance", dry_run=True, return_state=True)
     plan = [row["would"] for row in table_of(state, "stop-system-plan")]
-    assert plan == [f"stop {name}" for name in reversed(CORE)]
+    assert plan == ["halt trading", *(f"stop {name}" for name in reversed(CORE))]
     assert all(ready(own, CORE).values())
 
 
@@ -75,7 +75,8 @@ def test_the_core_stops_in_order_and_nothing_else(own: Stack) -> None:
         state = stop_system("maintenance", return_state=True)
 
     assert state.is_completed(), state
-    assert changes(state, "stop-system") == [f"stop {name}" for name in reversed(CORE)]
+    stops = [f"stop {name}" for name in reversed(CORE)]
+    assert changes(state, "stop-system") == ["halt trading", *stops]
     assert not any(ready(own, CORE).values())
     assert {name: own.pids()[name] for name in before} == before
 

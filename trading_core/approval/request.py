@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
-from trading_core.approval.personal_token import folded
+from trading_core.approval.personal_token import PersonalToken, folded
 
 Says = Literal["yes", "no"]
 
@@ -109,6 +109,19 @@ class Answer:
     signature: str
     channel: str = "cli"
     at: datetime | None = field(default=None, compare=False)
+
+    @property
+    def code(self) -> str:
+        """Which token signed it, and the signature: all that a form has to carry besides words."""
+        return f"{self.key_id}.{self.signature}"
+
+
+def signed_answer(
+    request: Request, token: PersonalToken, name: str, says: Says, reason: str
+) -> Answer:
+    """Return the answer of a token's owner, signed, as it comes from the command line."""
+    signature = token.sign(words_of_answer(request.digest, says, name, reason))
+    return Answer(request.id, name, token.key_id, says, reason, signature)
 
 
 def words_of_answer(digest: str, says: str, name: str, reason: str) -> bytes:

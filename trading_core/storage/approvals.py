@@ -12,6 +12,9 @@ from trading_core.errors import InvariantViolated
 # Those that nobody has ended and whose time is not over.
 _OPEN = "NOT EXISTS (SELECT 1 FROM approval_endings e WHERE e.request_id = r.id)"
 
+# Any number, the same in every process: two runs with one proof are told apart.
+_ASK_LOCK = 7_310_011
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -27,19 +30,25 @@ class Ending:
     at: datetime | None = None
 
 
-def ask(connection: Connection, request: Request, start_proof: str | None = None) -> bool:
+def is_proof_used(connection: Connection, start_proof: str, run_id: str) -> bool:
+    """Whether another run was started with this very signature; runs that ask wait in line."""
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_ASK_LOCK,))
+    found = connection.execute(
+        "SELECT 1 FROM approval_requests WHERE start_proof = %s AND run_id <> %s LIMIT 1",
+        (start_proof, run_id),
+    )
+    return found.fetchone() is not None
+
+
+def ask(connection: Connection, request: Request, start_proof: str | None = None) -> None:
     """Write a request down.
 
     Args:
-        start_proof: The signature the starter proved themselves with; good for one request.
-
-    Returns:
-        Whether it is written; not, when another request was made with this proof.
+        start_proof: The signature the starter proved themselves with; see `is_proof_used`.
     """
-    written = connection.execute(
+    connection.execute(
         "INSERT INTO approval_requests (id, digest, body, runbook, subject, run_id, asked_at,"
-        " expires_at, start_proof) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
-        " ON CONFLICT (start_proof) DO NOTHING",
+        " expires_at, start_proof) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             request.id,
             request.digest,
@@ -52,7 +61,6 @@ def ask(connection: Connection, request: Request, start_proof: str | None = None
             start_proof,
         ),
     )
-    return written.rowcount == 1
 
 
 def find(connection: Connection, request_id: str) -> Request | None:

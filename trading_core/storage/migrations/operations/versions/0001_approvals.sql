@@ -22,11 +22,12 @@ CREATE TABLE approval_requests (
     run_id      text        NOT NULL,
     asked_at    timestamptz NOT NULL,
     expires_at  timestamptz NOT NULL,
-    start_proof text        UNIQUE,                    -- the starter's signature: good for one run
+    start_proof text,                                  -- the starter's signature: good for one run
     CHECK (digest = encode(sha256(convert_to(body, 'UTF8')), 'hex')),
     CHECK (starts_with(digest, id))
 );
 CREATE INDEX approval_requests_by_subject ON approval_requests (runbook, subject, asked_at);
+CREATE INDEX approval_requests_by_proof ON approval_requests (start_proof);
 
 CREATE TABLE approval_answers (
     seq         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -1,0 +1,134 @@
+"""`tradeops people`: who may approve and who may start, by personal tokens.
+
+A token is made here and shown once; only its public half is kept. Adding and revoking need the
+owner of the operations database, which no runbook is.
+"""
+
+import getpass
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from deployments.terminal import open_console
+from trading_core.approval.judgement import APPROVE, SCOPES, Holder
+from trading_core.approval.personal_token import PersonalToken, folded
+from trading_core.errors import ConfigurationError
+from trading_core.settings import Settings
+
+_APPLICATION = "tradeops people"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    group = typer.Typer(name="people", help="Personal tokens: add, revoke, list.")
+    group.command(name="add")(add)
+    group.command(name="revoke")(revoke)
+    group.command(name="list")(list_)
+    app.add_typer(group)
+
+
+def add(
+    name: Annotated[str, typer.Argument(help="Of the person, as colleagues know them.")],
+    scope: Annotated[str, typer.Option(help="approve, or run: prove who starts a runbook.")],
+    until: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day; absent: no end.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A new file for the token, readable by you only.")
+    ] = None,
+) -> None:
+    """Make a token for somebody and show it once, or write it to a file of mode 0600."""
+    from trading_core.storage import people
+    from trading_core.storage.connect import connect
+
+    _require_known(scope, name)
+    token = PersonalToken.new()
+    end = None if until is None else until.replace(hour=23, minute=59, second=59, tzinfo=UTC)
+    holder = Holder(token.key_id, " ".join(name.split()), scope, token.public_key, end)
+    file = None if out is None else _new_file(out)
+    dsn = Settings.read().secret("operations_owner_dsn")
+    with connect(dsn, application=_APPLICATION) as connection:
+        people.add(connection, holder, added_by=getpass.getuser())
+    if file is None:
+        typer.echo(token.text)
+    else:
+        with os.fdopen(file, "w", encoding="utf-8") as opened:
+            opened.write(token.text + "\n")
+    where = "above, shown this once" if out is None else f"in {out}"
+    typer.echo(
+        f"{holder.name} may {scope} {_until(holder)}: token {token.key_id}, {where}", err=True
+    )
+
+
+def revoke(
+    who: Annotated[str, typer.Argument(help="A token's id, or a name: then all of theirs.")],
+) -> None:
+    """Revoke tokens, now. Answers they gave to requests that still wait count for nothing."""
+    from trading_core.storage import people
+    from trading_core.storage.connect import connect
+
+    dsn = Settings.read().secret("operations_owner_dsn")
+    with connect(dsn, application=_APPLICATION) as connection:
+        known = people.holders(connection).values()
+        wanted = [one.key_id for one in known if who == one.key_id or _is(who, one)]
+        count = people.revoke(connection, wanted, revoked_by=getpass.getuser())
+    if not wanted:
+        raise ConfigurationError(
+            f"{who}: expected a token's id or a name, found none of them",
+            next_step="see `tradeops people list`",
+        )
+    typer.echo(f"revoked {count} tokens of {who}" if count else f"{who} had none in force")
+
+
+def list_() -> None:
+    """List every token ever given out, by its id. No secret is kept, so none is shown."""
+    from trading_core.storage import people
+    from trading_core.storage.connect import connect
+
+    dsn = Settings.read().secret("operations_dsn")
+    with connect(dsn, application=_APPLICATION) as connection:
+        known = people.holders(connection).values()
+        now = people.now(connection)
+    table = Table("name", "may", "token", "in force")
+    for one in known:
+        table.add_row(one.name, one.scope, one.key_id, _standing(one, now))
+    open_console().print(table)
+
+
+def _require_known(scope: str, name: str) -> None:
+    if scope not in SCOPES or not name.strip() or "[" in name:
+        raise ConfigurationError(
+            f"people: expected a name and {' or '.join(SCOPES)}, was {name!r} and {scope!r}",
+            next_step=f"write it like: tradeops people add 'risk manager' --scope {APPROVE}",
+        )
+
+
+def _new_file(path: Path) -> int:
+    """Return a descriptor of a file that was not there before, and that nobody else can read."""
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise ConfigurationError(
+            f"people: expected to make the file {path}, was {error.strerror}",
+            next_step="name a file that does not exist, in a directory that does",
+        ) from error
+
+
+def _is(who: str, one: Holder) -> bool:
+    return folded(who) == folded(one.name)
+
+
+def _until(one: Holder) -> str:
+    return "until it is revoked" if one.valid_until is None else f"until {one.valid_until:%F}"
+
+
+def _standing(one: Holder, now: datetime) -> str:
+    if one.revoked_at is not None:
+        return f"[red]revoked {one.revoked_at:%F %H:%M}[/]"
+    if one.valid_until is not None and one.valid_until < now:
+        return f"[yellow]ended {one.valid_until:%F}[/]"
+    return f"[green]{_until(one)}[/]"

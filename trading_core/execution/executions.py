@@ -15,6 +15,7 @@ from trading_core.clock import poll, seconds, stopwatch_seconds
 from trading_core.domain.fills import Fill
 from trading_core.domain.orders import Order, OrderStatus
 from trading_core.errors import InvariantViolated, NotVerified
+from trading_core.execution.signals import strategy_of
 from trading_core.ledger.record import record_fill
 from trading_core.ledger.session import Session, start_of_date, trading_date_of
 from trading_core.metrics import Metrics
@@ -55,13 +56,15 @@ class Executions:
     def catch_up(self, session: Session) -> None:
         """Ask the exchange about everything that may have been missed, and record it.
 
-        Looks back to the first day of which an order is still open in our records.
+        Looks back to the first day of which an order is still open in our records, and to the last
+        one they know: a restored database may lack days.
 
         Raises:
             Unreachable: The exchange or the database does not answer.
         """
         with self._database.transaction() as connection:
             open_now = orders.open_orders(connection, session.account)
+            newest_day = orders.newest_day(connection, session.account)
         # Named first: an order whose fills are recorded is not open any more.
         for order in open_now:
             if order.exchange_order_id is None:
@@ -69,6 +72,9 @@ class Executions:
         since = start_of_date(session.trading_date)
         for order in open_now:
             since = min(since, start_of_date(trading_date_of(order.submitted_at)))
+        if newest_day is not None:
+            since = min(since, start_of_date(newest_day))
+        self._bring_back(session, since)
         for fill in self._broker.fills_after(since - timedelta(microseconds=1)):
             self._record(session, fill, "catch_up")
         self.compare_open_orders(session, settled=False)
@@ -134,15 +140,26 @@ class Executions:
         with self._database.transaction() as connection:
             account = orders.account_of(connection, fill.client_order_id)
             if account is None:
-                self._adopt(connection, session, fill)
+                self._adopt_filled(connection, session, fill)
             day = Session(account or session.account, trading_date_of(fill.executed_at))
             recorded = record_fill(connection, fill, day, source)
         if recorded is not None and recorded.order_status is OrderStatus.FILLED:
             self._metrics.counter("execution_orders_filled_total").inc()
             self._metrics.counter("orders_total").labels("filled").inc()
 
-    def _adopt(self, connection: Connection, session: Session, fill: Fill) -> None:
-        # Filled for our account, and not by our hand: it counts, and somebody has to look.
+    def _bring_back(self, session: Session, since: datetime) -> None:
+        """Write down again what the exchange has of ours and our records have not."""
+        theirs = [order for order in self._broker.orders("all") if order.submitted_at >= since]
+        with self._database.transaction() as connection:
+            known = orders.known(connection, [one.request.client_order_id for one in theirs])
+        for order in theirs:
+            if order.request.client_order_id not in known:
+                with self._database.transaction() as connection:
+                    self._adopt(connection, session, order)
+                if order.status.is_final:
+                    self._end(order)
+
+    def _adopt_filled(self, connection: Connection, session: Session, fill: Fill) -> None:
         found = self._broker.order_by_client_id(fill.client_order_id)
         if found is None:
             raise InvariantViolated(
@@ -150,25 +167,33 @@ class Executions:
                 f"{fill.client_order_id}",
                 next_step="halt trading and ask the broker",
             )
-        day = trading_date_of(found.submitted_at)
-        intent = Intent(session.account, day, _EXTERNAL, found.request, found.submitted_at)
-        orders.record_intent(connection, intent)
-        orders.record_adoption(
-            connection, found.request.client_order_id, str(found.exchange_order_id)
-        )
-        self._warn(connection, session, found.request.client_order_id, fill.executed_at)
+        self._adopt(connection, session, found)
 
-    def _warn(
-        self, connection: Connection, session: Session, client_order_id: str, at: datetime
-    ) -> None:
-        log.critical("order of somebody else adopted", order=client_order_id)
+    def _adopt(self, connection: Connection, session: Session, order: Order) -> None:
+        order_id = order.request.client_order_id
+        day = trading_date_of(order.submitted_at)
+        strategy = strategy_of(order_id, session)
+        intent = Intent(
+            session.account, day, strategy or _EXTERNAL, order.request, order.submitted_at
+        )
+        orders.record_intent(connection, intent)
+        orders.record_adoption(connection, order_id, str(order.exchange_order_id))
+        if strategy is None:
+            # Sent for our account, and not by our hand: it counts, and somebody has to look.
+            self._warn(connection, session, order)
+        else:
+            log.warning("order brought back", order=order_id)
+
+    def _warn(self, connection: Connection, session: Session, order: Order) -> None:
+        order_id = order.request.client_order_id
+        log.critical("order of somebody else adopted", order=order_id)
         event = RiskEvent(
             session.account,
             "order_adopted",
             "critical",
-            f"{client_order_id} was filled for {session.account} and is not in our records",
-            {"client_order_id": client_order_id},
-            at,
+            f"{order_id} was sent for {session.account} and is not in our records",
+            {"client_order_id": order_id},
+            order.submitted_at,
         )
         risk.append(connection, event)
 

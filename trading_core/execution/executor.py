@@ -155,6 +155,7 @@ class Executor:
         replayed = self._replay.session()
         if replayed is None:
             session = self._look(self.broker)
+            self._begin(session)
             self._executions.catch_up(session)
         else:
             session = self._enter(Session(replayed.account_number, replayed.date))

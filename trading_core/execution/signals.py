@@ -1,5 +1,6 @@
 """What a strategy asks for, and what became of it."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -8,6 +9,8 @@ from typing import Literal
 from trading_core.clock import EXCHANGE_ZONE
 from trading_core.domain.orders import OrderRequest, OrderStatus, OrderType, Side
 from trading_core.ledger.session import Session
+
+_ORDER_ID = re.compile(r"\d{8}-\d{4}-([a-z0-9_]{1,40})-[A-Z0-9.]{1,12}-\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +63,12 @@ class Outcome:
     status: OrderStatus | None
     reason: str = ""
     exchange_order_id: str | None = None
+
+
+def strategy_of(client_order_id: str, session: Session) -> str | None:
+    """Return the strategy whose signal an order id was derived from; None: it is not one of ours.
+
+    So an order that our records have lost, because they were restored, still finds its strategy.
+    """
+    match = _ORDER_ID.fullmatch(client_order_id.removeprefix(f"{session.account}-"))
+    return None if match is None else match[1]

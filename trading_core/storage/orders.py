@@ -4,7 +4,7 @@ An order's status only ever moves forward: executions make it filled, the exchan
 cancelled, expired or rejected, and no late message takes a step back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -164,6 +164,24 @@ def account_of(connection: Connection, client_order_id: str) -> str | None:
         "SELECT account FROM orders WHERE client_order_id = %s", (client_order_id,)
     ).fetchone()
     return None if row is None else str(row[0])
+
+
+def known(connection: Connection, client_order_ids: Sequence[str]) -> set[str]:
+    """Return those of some ids that are in our records."""
+    rows = connection.execute(
+        "SELECT client_order_id FROM orders WHERE client_order_id = ANY(%s)",
+        (list(client_order_ids),),
+    )
+    return {str(row[0]) for row in rows}
+
+
+def newest_day(connection: Connection, account: str) -> date | None:
+    """Return the last trading day of which the account has an order; None: it has none."""
+    row = connection.execute(
+        "SELECT max(trading_date) FROM orders WHERE account = %s", (account,)
+    ).fetchone()
+    assert row is not None, "an aggregate has a row"
+    return row[0]  # type: ignore[no-any-return]
 
 
 def find(connection: Connection, client_order_id: str) -> Order | None:

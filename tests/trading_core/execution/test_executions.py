@@ -213,6 +213,47 @@ def test_a_fill_of_an_order_that_is_not_ours_is_adopted_and_reported(books: Book
     assert books.events() == ["order_adopted"]
 
 
+OURS = "PA7777777-20240703-1001-sma_crossover-SPY-0"
+
+
+@pytest.mark.parametrize(("name", "strategy"), [(OURS, "sma_crossover"), ("by hand", "external")])
+def test_an_order_our_records_lost_is_brought_back_though_it_never_traded(
+    books: Books, name: str, strategy: str
+) -> None:
+    limit_usd = Decimal("90.00")
+    sent = books.broker.submit(OrderRequest(name, "SPY", Side.BUY, 20, OrderType.LIMIT, limit_usd))
+    assert isinstance(sent, Order)
+    books.broker.cancel(str(sent.exchange_order_id))
+
+    books.executions.catch_up(SESSION)
+    books.executions.catch_up(SESSION)
+
+    order = books.order(name)
+    assert (order.status, order.strategy) == (OrderStatus.CANCELED, strategy)
+    assert books.events() == ([] if name == OURS else ["order_adopted"])
+
+
+def test_an_order_our_records_lost_comes_back_with_its_fills(books: Books) -> None:
+    limit_usd = Decimal("100.02")
+    books.broker.submit(OrderRequest(OURS, "SPY", Side.BUY, 80, OrderType.LIMIT, limit_usd))
+
+    books.executions.catch_up(SESSION)
+
+    order = books.order(OURS)
+    assert (order.status, order.filled_quantity) == (OrderStatus.PARTIALLY_FILLED, 50)
+    assert books.position().quantity == 50
+
+
+def test_days_our_records_lost_are_brought_back(books: Books) -> None:
+    books.rest("yesterday's", quantity=50)
+    books.hear_all()
+    books.broker.submit(OrderRequest(OURS, "SPY", Side.SELL, 20))
+
+    books.executions.catch_up(Session(SESSION.account, SESSION.trading_date + timedelta(days=1)))
+
+    assert books.executions.count(SESSION) == 2
+
+
 def test_an_order_left_open_yesterday_is_caught_up_with_its_fills(books: Books) -> None:
     books.rest("a")
     tomorrow = Session(SESSION.account, SESSION.trading_date + timedelta(days=1))

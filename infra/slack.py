@@ -85,6 +85,11 @@ class Slack:
         return Answer(stamp=str(answer["ts"]))
 
 
+def say_at_once(slack: Slack | None, words: str) -> str:
+    """Say what could not be written down first; return why not, empty when it was said."""
+    return "there is no Slack" if slack is None else slack.post(words).trouble
+
+
 def send_due(operations: Database, slack: Slack | None) -> int:
     """Send what is due, the oldest first, and return how many notices were sent.
 

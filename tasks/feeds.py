@@ -1,13 +1,21 @@
 """The market data feeds: the stream, its backup, and how fresh what they bring is."""
 
 from tasks.control import Core
-from tasks.kernel import CheckResult, Verdict, check
+from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check, current_run
+from tasks.services import Processes
 from trading_core.broker.contract import TradingApi
+from trading_core.clock import poll, seconds
+from trading_core.errors import CheckFailed, NotVerified, TradingError
 
 # Against market time. While the market is open every minute brings quotes; before the open a thin
 # symbol is rightly quoted a few times an hour.
 QUOTE_AGE_SECONDS_MAX = 120.0
 QUOTE_AGE_CLOSED_SECONDS_MAX = 1800.0
+
+# A stream opens itself again within five seconds of its provider being there.
+_BACK_BY_ITSELF_WITHIN = seconds(8)
+_STOPPED_WITHIN = seconds(30)
+_CONNECTED_WITHIN = seconds(45)
 
 
 @check
@@ -39,3 +47,47 @@ def check_data_feeds(core: Core, broker: TradingApi) -> CheckResult:
         f"both feeds usable, every quote at most {age_seconds_max:.0f} s old",
         {one.symbol: str(one.last_quote_at) for one in status.symbols},
     )
+
+
+@action
+def ensure_feed_connected(
+    core: Core, broker: TradingApi, processes: Processes
+) -> Change[None] | Unchanged[None]:
+    """See the primary feed come back, or restart our side of it once, when theirs is there.
+
+    Raises:
+        CheckFailed: The provider does not answer either: a restart of ours would not help.
+    """
+    within = seconds(0) if current_run().dry_run else _BACK_BY_ITSELF_WITHIN
+    if poll(lambda: _is_connected(core), within=within):
+        return Unchanged("the primary feed is connected")
+    try:
+        broker.clock()
+    except TradingError as error:
+        raise CheckFailed(
+            f"market data feed: expected its provider to answer, was: {error}",
+            next_step="call the provider; trading goes on only while a feed works",
+        ) from error
+    return Change(
+        does="restart market_data, to connect the primary feed",
+        act=lambda _fence: _restart_collection(processes),
+        holds=lambda: _is_connected(core),
+        within=_CONNECTED_WITHIN,
+    )
+
+
+def _is_connected(core: Core) -> bool:
+    try:
+        return core.feeds().connected
+    except TradingError:
+        return False
+
+
+def _restart_collection(processes: Processes) -> None:
+    processes.end("market_data")
+    if not poll(lambda: processes.processes()["market_data"].is_down, within=_STOPPED_WITHIN):
+        raise NotVerified(
+            "market_data: expected it to have stopped, was still there",
+            next_step="read its log, then run market-data-disconnected again",
+        )
+    processes.begin("market_data")

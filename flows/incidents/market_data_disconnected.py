@@ -1,0 +1,65 @@
+"""Market data disconnected: no trading without data, our side brought back, theirs asked about.
+
+When:     the alert MarketDataDisconnected starts it; or by hand, when prices stand still
+Changes:  opens an incident; halts trading unless the backup feed works; restarts market_data once
+          when the provider answers and we are not connected. Never resumes trading
+If red:   it could not say how things stand: look with `tradeops status`, then run it again
+Covers:   ALR-03, A2P-02
+Partly:   INC-00, INC-02, RTE-10, REP-10
+"""
+
+from prefect import flow
+
+from flows.desk import open_run
+from tasks.broker import check_broker_account
+from tasks.core import ensure_halted_without_feed
+from tasks.crashes import check_last_words, check_process
+from tasks.feeds import check_data_feeds, ensure_feed_connected
+from tasks.incidents import (
+    ensure_findings_recorded,
+    ensure_incident_opened,
+    ensure_incident_settled,
+)
+from tasks.kernel import collect, confirmed
+from tasks.notices import notify_findings, notify_opened, notify_standing
+
+REASON = "data_feed_down"
+OTHERWISE = "Who calls the data provider? When it is back: market-data-disconnected again"
+
+
+@flow(name="market-data-disconnected")
+def market_data_disconnected(
+    alert: str = "", dry_run: bool = False, requested_by: str = "on-call"
+) -> str:
+    """Contain, tell, look, bring back, settle.
+
+    Args:
+        alert: The alert's episode; empty: the incident is about today.
+        dry_run: Look, and say what would be done.
+        requested_by: Your name or role.
+    """
+    with open_run(
+        "market-data-disconnected", alert or None, dry_run=dry_run, requested_by=requested_by
+    ) as desk:
+        settings, operations, core = desk.settings, desk.operations, desk.core
+
+        # Act.
+        ensure_incident_opened(operations, "market data feed disconnected", "P0")
+        contained = ensure_halted_without_feed(settings, core, REASON, return_state=True)
+        notify_opened(settings, operations)
+
+        # Look.
+        asked = {
+            "our side": check_process.submit(desk.processes, "market_data"),
+            "feeds": check_data_feeds.submit(core, desk.broker),
+            "provider": check_broker_account.submit(desk.broker),
+            "last words": check_last_words.submit(desk.processes, "market_data"),
+        }
+        findings = notify_findings(settings, operations, collect(asked))
+
+        # Act.
+        ensure_findings_recorded(operations, findings)
+        back = ensure_feed_connected(core, desk.broker, desk.processes, return_state=True)
+        standing = confirmed({"contained": contained, "feed": back})
+        ensure_incident_settled(operations, core, standing, OTHERWISE)
+        return notify_standing(settings, operations)

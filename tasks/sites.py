@@ -47,6 +47,16 @@ class Sites:
         source = site.of_site(home, site.other_than(home, to))
         return cls(home, source, site.of_site(home, to), operations)
 
+    @property
+    def kind(self) -> str:
+        """What a switch this way is called."""
+        return "failback" if self.target.site == self.home.site else "failover"
+
+    @property
+    def processes(self) -> Supervisor:
+        """Who starts and stops the services of the target."""
+        return Supervisor(self.target.root)
+
     def lease(self) -> Lease | None:
         """Return how the lease stands; None when nobody ever asked for it.
 

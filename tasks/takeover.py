@@ -26,6 +26,7 @@ _RECONCILED_WITHIN = seconds(30)
 _SETTLE_WITHIN = seconds(30)
 # Older lines are of an earlier switch whose end was never recorded.
 _LOOK_BACK = timedelta(days=1)
+_RECORDED = "ensure_switch_recorded"
 # The last step of each part of the recovery time.
 _PARTS = {
     "decide": ("request_approval",),
@@ -118,18 +119,19 @@ def ensure_trading_carried_on(core: Core, reason: str) -> Change[None] | Unchang
 
 
 @action
-def ensure_switch_recorded(sites: Sites, kind: str) -> Change[Recovery] | Unchanged[Recovery]:
+def ensure_switch_recorded(sites: Sites) -> Change[Recovery] | Unchanged[Recovery]:
     """Keep how long the switch took, by parts, and what it cost, beside the targets."""
-    run = current_run()
+    run, kind = current_run(), sites.kind
     with sites.operations.transaction() as connection:
         before = recoveries.newest(connection, kind)
         since = _end_of(before) if before else SystemClock().now() - _LOOK_BACK
         taken = steps_taken.since(connection, run.runbook, run.subject, since)
-    if not any(one.kind == "proof" and one.step != "ensure_switch_recorded" for one in taken):
+    proven = [one for one in taken if one.kind == "proof" and one.step != _RECORDED]
+    if not proven and not run.steps:  # a rehearsal has proven nothing yet, but planned it
         return Unchanged("nothing was switched since the last record", before)
-    recovery = measured(kind, sites.target.site, taken)
 
     def write(_fence: int) -> Recovery:
+        recovery = measured(kind, sites.target.site, taken)
         with sites.operations.transaction() as connection:
             recoveries.record(connection, recovery)
         return recovery
@@ -137,7 +139,7 @@ def ensure_switch_recorded(sites: Sites, kind: str) -> Change[Recovery] | Unchan
     def holds() -> bool:
         with sites.operations.transaction() as connection:
             found = recoveries.newest(connection, kind)
-        return found is not None and found.started_at == recovery.started_at
+        return found is not None and (before is None or found.started_at > before.started_at)
 
     return Change(
         does=f"record the {kind} to {sites.target.site}",

@@ -4,6 +4,9 @@ A process that was frozen takes no signal but the last one. And a PostgreSQL who
 has sessions that may still write what they had been told: they are ended as well, each of them.
 """
 
+import socket
+from contextlib import suppress
+
 import psutil
 
 from infra.embedded.supervisor import Supervisor
@@ -14,13 +17,19 @@ from trading_core.services import Group, in_group
 from trading_core.settings import Settings
 
 TRADING_DATABASE = "trading"
+_ANSWER_WITHIN_SECONDS = 3
 _ORDERLY_WITHIN = seconds(25)
 _KILLED_WITHIN = seconds(10)
 
 
 def answers(one: Settings) -> bool:
-    """Whether somebody at the site can be told to stop processes."""
-    return Supervisor(one.root).is_running()
+    """Whether somebody at the site can be told to stop processes: a frozen one answers nothing."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(_ANSWER_WITHIN_SECONDS)
+        line.connect(str(Supervisor(one.root).socket))
+        line.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        return bool(line.recv(1))
+    return False
 
 
 def running_services(one: Settings) -> list[str]:

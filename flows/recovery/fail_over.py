@@ -1,0 +1,113 @@
+"""Fail over: the other site trades, and this one cannot, whatever has become of it.
+
+When:     a site is lost, cut off or cannot be trusted, and the other one is ready. Also a planned
+          switch: a site that can end in order loses nothing
+Changes:  takes the right to trade from the old site and stops what can be reached there; promotes
+          the other site's database, points clients and name to it, starts its services, reconciles
+          with the exchange, resumes trading
+If red:   run it again: it looks at each step and carries on where it stopped. Before the fence
+          nothing was changed; after it nobody trades until it is through. A site that lags or
+          never streamed is refused: see check-recovery-site
+Covers:   DR-12, DR-11, GAP-39, GAP-20
+Partly:   EMG-16, OBJ-06, OBJ-11
+"""
+
+from prefect import flow
+
+from flows.desk import clients_of, open_run
+from tasks.approvals import request_approval
+from tasks.failover import (
+    ensure_clients_pointed,
+    ensure_database_fenced,
+    ensure_lease_given,
+    ensure_lease_revoked,
+    ensure_name_switched,
+    ensure_promoted,
+    ensure_site_stopped,
+)
+from tasks.kernel import collect, confirmed, granted, rehearse
+from tasks.people import notify_checklist
+from tasks.services import ensure_service_running
+from tasks.sites import (
+    Sites,
+    check_lease_can_move,
+    check_one_primary,
+    check_replica,
+    check_replica_lag,
+    check_site_name,
+    check_site_secrets,
+    check_site_startable,
+)
+from tasks.takeover import (
+    ensure_books_reconciled,
+    ensure_session_carried_over,
+    ensure_switch_recorded,
+    ensure_trading_carried_on,
+)
+from trading_core.services import Group, in_group
+
+NEEDS = {"replica's lag": ("replica",)}
+
+
+@flow(name="fail-over")
+def fail_over(
+    reason: str, to: str = "standby", dry_run: bool = False, requested_by: str = "on-call"
+) -> str:
+    """Check that the other site can take over, ask, then hand over step by step.
+
+    Args:
+        reason: Why, as one sentence.
+        to: The site that is to trade.
+        dry_run: Say what would be done, and do nothing.
+        requested_by: Your name or role.
+    """
+    with open_run("fail-over", to, dry_run=dry_run, requested_by=requested_by) as desk:
+        sites = desk.sites(to)
+
+        # Look.
+        _look(sites)
+        plan = rehearse(_act, sites, reason)
+        grant = request_approval(desk.approvals, plan, reason)
+
+        # Act.
+        with granted(grant):
+            record = _act(sites, reason)
+        last = {"one primary": check_one_primary.submit(sites)}
+        if not dry_run:
+            collect(last).require_ready("stop the database that should not be one")
+        return record
+
+
+def _look(sites: Sites) -> None:
+    asked = {
+        "lease": check_lease_can_move.submit(sites),
+        "replica": check_replica.submit(sites),
+        "replica's lag": check_replica_lag.submit(sites),
+        "secrets": check_site_secrets.submit(sites),
+        "services": check_site_startable.submit(sites),
+        "name": check_site_name.submit(sites.home),
+    }
+    checklist = notify_checklist(collect(asked, NEEDS))
+    checklist.require_ready("make the other site ready: check-recovery-site; nothing was changed")
+
+
+def _act(sites: Sites, reason: str) -> str:
+    ensure_lease_revoked(sites)
+    ensure_site_stopped(sites.source)
+    ensure_database_fenced(sites.source)
+    ensure_promoted(sites)
+    ensure_lease_given(sites)
+    ensure_clients_pointed(sites)
+    # A name service that is down holds nobody up: it is told meanwhile, and seen to at the end.
+    naming = ensure_name_switched.submit(sites)
+    ensure_session_carried_over(sites.target)
+    with clients_of(sites.target) as there:
+        for row in in_group(Group.CORE):
+            ensure_service_running(sites.target, sites.processes, row.name)
+        ensure_books_reconciled(sites.target, there.database, there.broker)
+        ensure_trading_carried_on(there.core, reason)
+    record = ensure_switch_recorded(sites)
+    naming.wait()
+    named = confirmed({"name": naming.state})
+    named.require_confirmed("the other site trades; run fail-over again for its name")
+    return record.sentence

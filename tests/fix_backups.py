@@ -1,56 +1,123 @@
-"""A PostgreSQL server of a test's own, with the role that may copy it."""
+"""A trading server of a test's own that can be copied, and the service that archives its log."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import httpx
 import psycopg
-from psycopg import sql
 from pydantic import SecretStr
 
-from infra.embedded import postgres
+from infra.embedded import postgres, roles, secrets
 from tests.fix_postgres import free_port
+from tests.fix_stack import PROJECT
+from trading_core.clock import poll, seconds
+from trading_core.settings import Settings
+from trading_core.storage import migrate
 
-REPLICATOR = "replicator"
-PASSWORD = "only-for-tests"  # of a server that dies with the tests
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass
 class CopiedServer:
-    """A running server that is backed up."""
+    """A running server with the stack's databases and roles, and its archiver.
+
+    Attributes:
+        settings: Of a stack that consists of this server only.
+    """
 
     cluster: postgres.Cluster
-    replication_dsn: SecretStr
+    settings: Settings
+    process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @property
     def superuser_dsn(self) -> SecretStr:
         """The superuser's DSN."""
         return SecretStr(self.cluster.superuser_dsn)
 
+    @property
+    def replication_dsn(self) -> SecretStr:
+        """The DSN of who may copy the server."""
+        return self.settings.secret("replication_dsn")
+
     def execute(self, *statements: str) -> None:
-        """Run statements as the superuser, each committed."""
-        with psycopg.connect(self.cluster.superuser_dsn, autocommit=True) as connection:
+        """Run statements on the trading database as its owner, each committed."""
+        owner = self.settings.secret("owner_dsn").get_secret_value()
+        with psycopg.connect(owner, autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement.encode())
 
-    def value(self, query: str) -> object:
-        """Return the one value of a query."""
-        with psycopg.connect(self.cluster.superuser_dsn) as connection:
+    def value(self, query: str) -> Any:
+        """Return the one value of a query of the superuser's on the trading database."""
+        dsn = self.cluster.superuser_dsn.rpartition("/")[0] + "/trading"
+        with psycopg.connect(dsn, autocommit=True) as connection:
             row = connection.execute(query.encode()).fetchone()
         assert row is not None
         return row[0]
 
+    def start_archive(self) -> None:
+        """Start the archiver and wait until it receives."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("TRADEOPS_", "PREFECT_"))}
+        with (self.settings.root / "wal_archive.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "infra.postgres.wal_archive"],
+                cwd=PROJECT,
+                env=kept | self.settings.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        assert poll(self.is_archived, within=seconds(30)), self.log()
+
+    def stop_archive(self) -> None:
+        """Stop the archiver in order."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(20)
+
+    def is_archived(self) -> bool:
+        """Whether the archiver answers that it receives the log."""
+        try:
+            return self.ask("/health").is_success
+        except httpx.HTTPError:
+            return False
+
+    def ask(self, path: str) -> httpx.Response:
+        """Return the archiver's answer."""
+        return httpx.get(self.settings.url("wal_archive") + path, timeout=10, trust_env=False)
+
+    def status(self) -> dict[str, Any]:
+        """Return what the archiver says of itself."""
+        found: dict[str, Any] = self.ask("/status").json()
+        return found
+
+    def log(self) -> str:
+        """Return the end of what the archiver has logged."""
+        return (self.settings.root / "wal_archive.log").read_text()[-4000:]
+
 
 @contextmanager
-def copied_server(root: Path) -> Iterator[CopiedServer]:
-    """Run a server whose replicator may copy it; both end with the block."""
+def copied_server(root: Path, aws_endpoint: str | None = None) -> Iterator[CopiedServer]:
+    """Run a server with the stack's databases; its archiver is not started yet."""
     with postgres.running(root, free_port()) as cluster:
-        with psycopg.connect(cluster.superuser_dsn, autocommit=True) as connection:
-            connection.execute(
-                sql.SQL("CREATE ROLE {} LOGIN REPLICATION PASSWORD {}").format(
-                    sql.Identifier(REPLICATOR), sql.Literal(PASSWORD)
-                )
-            )
-        place = f"{cluster.host}:{cluster.port}/postgres"
-        yield CopiedServer(cluster, SecretStr(f"postgresql://{REPLICATOR}:{PASSWORD}@{place}"))
+        for server in (roles.TRADING_SERVER, roles.OPERATIONS_SERVER):
+            roles.prepare(cluster.superuser_dsn, root / "secrets", server)
+        for name in ("control_token", "aws_access_key_id", "aws_secret_access_key"):
+            secrets.ensure(root / "secrets", name)
+        settings = Settings(
+            state_dir=root,
+            ports={"postgres": cluster.port, "wal_archive": free_port(), "cloud": free_port()},
+            aws_endpoint=aws_endpoint,
+            heartbeat_seconds=0.5,
+            offsite_seconds=1,
+        )
+        migrate.upgrade(settings.secret("owner_dsn"))
+        migrate.upgrade(settings.secret("operations_owner_dsn"), migrate.Schema.OPERATIONS)
+        one = CopiedServer(cluster, settings)
+        try:
+            yield one
+        finally:
+            one.stop_archive()

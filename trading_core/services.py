@@ -60,6 +60,15 @@ SERVICES: tuple[Service, ...] = (
     Service("redis", Group.INFRASTRUCTURE, 16379),
     Service("cloud", Group.INFRASTRUCTURE, 5055, ready_path="/moto-api/"),
     Service(
+        "wal_archive",
+        Group.INFRASTRUCTURE,
+        8006,
+        ("postgres",),
+        single_writer=True,
+        ready_path="/health",
+        module="infra.postgres.wal_archive",
+    ),
+    Service(
         "prefect_server",
         Group.ORCHESTRATION,
         4200,

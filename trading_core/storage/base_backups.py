@@ -72,7 +72,8 @@ def save(connection: Connection, entry: Entry) -> None:
     connection.execute(
         "INSERT INTO base_backups (id, site, path, system_identifier, timeline, start_lsn,"
         " stop_lsn, started_at, finished_at, server_version, size_bytes, unpacked_bytes, files,"
-        " state_lsn, state_at, state) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " state_lsn, state_at, state)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (id) DO UPDATE SET path = excluded.path,"
         " system_identifier = excluded.system_identifier, timeline = excluded.timeline,"
         " start_lsn = excluded.start_lsn, stop_lsn = excluded.stop_lsn,"

@@ -113,6 +113,10 @@ class Desk:
         """Return the sites of a switch to the one called `to`."""
         return Sites.of(self.home, self.operations, to)
 
+    def sites_without(self, back: str) -> Sites:
+        """Return the sites of a switch away from the one called `back`."""
+        return self.sites(site.other_than(self.home, back))
+
     def database_login(self, older_than_days: float) -> DatabaseLogin:
         """Return the login of the trading database, rotated when it is older than that."""
         return DatabaseLogin.of(self.settings, timedelta(days=older_than_days))

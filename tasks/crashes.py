@@ -4,6 +4,8 @@ A service that is the only writer of orders is not restarted in market hours wit
 it has in flight is looked at first. The supervisor, which restarts what has ended, comes before us.
 """
 
+import json
+
 from infra.embedded.readiness import is_ready
 from infra.embedded.supervisor import ProcessState, State
 from tasks.kernel import Change, CheckResult, Kind, Unchanged, Verdict, action, check, current_run
@@ -16,12 +18,13 @@ from trading_core.settings import Settings
 
 # Orders pass through these; each may be there only once.
 _ASKED_ABOUT = ("trade_executor", "risk_manager")
-_BACK_BY_ITSELF_WITHIN = seconds(15)
+_BACK_BY_ITSELF_WITHIN = seconds(6)
 _READY_WITHIN = seconds(60)
 _STOPPED_WITHIN = seconds(30)
 _LINES_READ = 200
 _LINES_SHOWN = 10
-_TELLING = ("error", "critical", "traceback", "exception", "disconnect", "interrupted", "killed")
+_TELLING_LEVELS = ("warning", "error", "critical")
+_TELLING_WORDS = ("error", "fatal", "traceback", "panic", "killed")
 
 
 @check
@@ -57,7 +60,7 @@ def check_dependencies(settings: Settings, processes: Processes, name: str) -> C
 def check_last_words(processes: Processes, name: str) -> CheckResult:
     """Read the end of a service's log for what tells of trouble."""
     lines = processes.log_tail(service(name).name, _LINES_READ)
-    telling = [line for line in lines if any(word in line.lower() for word in _TELLING)]
+    telling = [words for words in map(_told, lines) if words]
     last = telling[-1] if telling else ""
     return CheckResult(
         Verdict.WARN if telling else Verdict.PASS,
@@ -95,6 +98,15 @@ def ensure_service_answers(
         within=_READY_WITHIN,
         target=row.name,
     )
+
+
+def _told(line: str) -> str:
+    """Return what a log line says of trouble; empty when it tells of none."""
+    try:
+        entry = json.loads(line)
+        return str(entry["event"]) if entry["level"] in _TELLING_LEVELS else ""
+    except (ValueError, LookupError, TypeError):  # of a program that is not ours
+        return line if any(word in line.lower() for word in _TELLING_WORDS) else ""
 
 
 def _refuse_what_needs_a_person(broker: TradingApi, name: str) -> None:

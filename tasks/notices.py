@@ -17,6 +17,8 @@ from trading_core.storage import incidents, notices
 from trading_core.storage.connect import Database
 from trading_core.storage.incidents import Incident, TimelineEntry
 
+_VERBS = {"open": "is open", "asking": "asks", "closed": "is closed"}
+
 
 @task(cache_policy=NO_CACHE)
 def notify_opened(settings: Settings, operations: Database) -> None:
@@ -48,8 +50,8 @@ def notify_standing(settings: Settings, operations: Database) -> str:
         return "rehearsal: no incident was opened"
     with operations.transaction() as connection:
         lines = incidents.timeline(connection, incident.id)
-    words = f"asks: {incident.question}" if incident.status == "asking" else incident.outcome
-    sentence = f"{incident.id} {incident.status}: {words}"
+    words = incident.question if incident.status == "asking" else incident.outcome
+    sentence = f"{incident.id} {_VERBS[incident.status]}: {words}"
     show_table(f"{current_run().runbook}-timeline", _rows(lines), f"Timeline of {incident.id}")
     text = "\n\n".join([f"# {_title(incident)}", f"**{sentence}**", _times(incident)])
     show_text(f"{current_run().runbook}-incident", text, incident.id)
@@ -114,10 +116,10 @@ def _title(incident: Incident) -> str:
 
 
 def _times(incident: Incident) -> str:
-    seen = f"seen {incident.detection_seconds:.1f} s after it began"
+    heard = f"heard of {incident.detection_seconds:.1f} s after it fired"
     if incident.containment_seconds is None:
-        return f"{seen}; not contained by a protective step"
-    return f"{seen}, contained {incident.containment_seconds:.2f} s later"
+        return f"{heard}; trading was not stopped by it"
+    return f"{heard}, contained {incident.containment_seconds:.2f} s later"
 
 
 def _rows(lines: list[TimelineEntry]) -> list[dict[str, object]]:

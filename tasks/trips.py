@@ -153,11 +153,11 @@ def _question(findings: Checklist) -> str:
     by_name = {line.name: line.result for line in findings.lines}
     loss, trip = by_name[_LOSS], by_name["breaker"]
     if trip.evidence.get("breaker") == Breaker.CLOSED:
-        return "The breaker is closed again. Who reset it, and why? close-incident with the answer"
+        return "The breaker is closed again. Who reset it, and why? close-incident, with the answer"
     by_hand = trip.evidence.get("actor") not in (None, _BY_THE_NUMBERS)
-    resume = "then resume-trading with the answer as its reason, which resets the breaker"
+    resume = "With the answer: resume-trading, with it as the reason, which resets the breaker"
     if by_hand:
-        return f"Valid trip, by hand ({trip.found}). Is the cause gone? If so, {resume}"
+        return f"Valid trip, by hand ({trip.found}). Is the cause gone? {resume}"
     if loss.verdict is Verdict.PASS and trip.verdict is Verdict.FAIL:
         return (
             f"False alarm, it seems: {loss.found}, and the reason on record does not hold "

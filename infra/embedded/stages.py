@@ -9,7 +9,7 @@ from infra.embedded.steps import Step
 from infra.embedded.supervisor import State, Supervisor
 from trading_core.clock import seconds
 from trading_core.errors import NotVerified, Unreachable
-from trading_core.services import Group, Service, in_group
+from trading_core.services import SERVICES, Group, Service
 from trading_core.settings import Settings
 
 # One it may have had before, and one more is a service that waited in vain for another.
@@ -74,7 +74,7 @@ def _needs(row: Service) -> Iterator[str]:
         yield "work_pool"
     if row.name == "prometheus":
         # What has not started yet is not down: nobody is to be woken by a stack that comes up.
-        yield from (one.name for one in in_group(Group.CORE))
+        yield from (one.name for one in SERVICES if one.module)
 
 
 def _work(name: str, needs: tuple[str, ...], do: Callable[[], None]) -> Step:

@@ -29,11 +29,20 @@ _TEMPORARY = {"RequestTimeout", "SlowDown", "Throttling", "ThrottlingException"}
 
 
 @overload
-def client(settings: Settings, service: Literal["s3"]) -> "S3Client": ...
+def client(settings: Settings, service: Literal["s3"]) -> "S3Client":
+    """Return a client of S3."""
+
+
 @overload
-def client(settings: Settings, service: Literal["route53"]) -> "Route53Client": ...
+def client(settings: Settings, service: Literal["route53"]) -> "Route53Client":
+    """Return a client of Route 53."""
+
+
 @overload
-def client(settings: Settings, service: Literal["secretsmanager"]) -> "SecretsManagerClient": ...
+def client(settings: Settings, service: Literal["secretsmanager"]) -> "SecretsManagerClient":
+    """Return a client of Secrets Manager."""
+
+
 def client(settings: Settings, service: Literal["s3", "route53", "secretsmanager"]) -> Any:
     """Return a client; threads may share it.
 

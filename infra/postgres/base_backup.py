@@ -16,6 +16,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -42,6 +43,7 @@ MANIFEST = "backup_manifest"
 LOG = "pg_wal.tar"
 _PARTIAL = ".partial"
 _CHUNK_BYTES = 1 << 20
+_WORDS_SHOWN = 500
 _END_WITHIN = seconds(5)
 # What the server compresses with, by what its build has, fastest first.
 _COMPRESSIONS = {"zstd": "server-zstd:level=3,workers=2", "gzip": "server-gzip:level=1"}
@@ -278,33 +280,35 @@ def _require_one_archive(paths: list[Path], ending: str) -> None:
 def _extract(backup: BaseBackup, name: str, into: Path, owner: Account | None) -> None:
     path = backup.directory / name
     digest = hashlib.sha256()
-    # tar writes the files as their owner; we read, hash and decompress for it meanwhile.
-    tar = subprocess.Popen(
-        ["tar", "--extract", "--no-same-owner", f"--directory={into}"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        cwd="/",
-        **account.ids(owner),
-    )
-    with tar, path.open("rb") as file:
-        assert tar.stdin is not None, "it was asked for"
-        assert tar.stderr is not None, "it was asked for"
-        try:
-            with _opened(cast("IO[bytes]", _Hashed(file, digest)), name) as stream:
-                shutil.copyfileobj(stream, tar.stdin, _CHUNK_BYTES)
-            tar.stdin.close()
-        except BrokenPipeError:
-            digest = hashlib.sha256()  # tar gave up: its words say why
-        except (OSError, EOFError, zstandard.ZstdError):
-            tar.kill()
-        words = tar.stderr.read().decode()
+    # A file takes what tar says: a pipe that nobody reads meanwhile would stop it.
+    with tempfile.TemporaryFile() as said, path.open("rb") as file:
+        # tar writes the files as their owner; we read, hash and decompress for it meanwhile.
+        tar = subprocess.Popen(
+            ["tar", "--extract", "--no-same-owner", f"--directory={into}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            cwd="/",
+            **account.ids(owner),
+        )
+        with tar:
+            assert tar.stdin is not None, "it was asked for"
+            try:
+                with _opened(cast("IO[bytes]", _Hashed(file, digest)), name) as stream:
+                    shutil.copyfileobj(stream, tar.stdin, _CHUNK_BYTES)
+                tar.stdin.close()
+            except BrokenPipeError:
+                pass  # tar gave up: its words say why
+            except (OSError, EOFError, zstandard.ZstdError):
+                tar.kill()
+        said.seek(0)
+        words = said.read(_WORDS_SHOWN).decode(errors="replace").strip()
     if digest.hexdigest() != backup.files[name] and file_sha256(path) != backup.files[name]:
         raise _changed(backup, name)
     if tar.returncode != 0:
         raise NotVerified(
             f"{path}: expected tar to unpack it into {into}, exit code was {tar.returncode}: "
-            f"{words.strip()[-300:]}",
+            f"{words}",
             next_step="look at the space and the rights of that directory",
         )
 

@@ -19,10 +19,11 @@ from pydantic import Field
 
 from tasks.kernel.evidence import warn
 from trading_core.approval.request import Answer, Request
-from trading_core.clock import seconds
+from trading_core.clock import seconds, stopwatch_seconds
 
 # Prefect fails a pause that is over; ours ends first.
 _PREFECT_WAITS_LONGER_BY = seconds(120)
+_LOOK_EVERY_SECONDS = 1.0
 
 
 class ApprovalForm(RunInput):
@@ -45,6 +46,7 @@ class Form:
         self._request = request
         self._page = page
         self._times = 0
+        self._looked_at_seconds = stopwatch_seconds()
         self._keyset: Any = None
 
     def open(self) -> None:
@@ -54,6 +56,10 @@ class Form:
     def answers(self) -> list[Answer]:
         """Return what was sent since it was opened, at most one, and offer it again."""
         found: list[Answer] = []
+        now_seconds = stopwatch_seconds()
+        if now_seconds - self._looked_at_seconds < _LOOK_EVERY_SECONDS:
+            return found
+        self._looked_at_seconds = now_seconds
         self._try(lambda: found.extend(self._taken()))
         return found
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, NoReturn
 
 from prefect import task
@@ -16,7 +17,7 @@ from prefect.context import FlowRunContext
 from psycopg import Connection
 
 from tasks.approval_form import Form
-from tasks.kernel import Grant, Kind, Planned, Run, code_sha256, current_run
+from tasks.kernel import PROJECT, Grant, Kind, Planned, Run, code_sha256, current_run
 from tasks.kernel.evidence import say, show_text, warn
 from trading_core.approval.judgement import Judgement, judge
 from trading_core.approval.request import Answer, Request, canonical
@@ -28,7 +29,7 @@ from trading_core.storage import people
 from trading_core.storage.connect import Database
 
 ANSWER_WITHIN = timedelta(minutes=30)
-_LOOK_EVERY = seconds(0.5)
+_LOOK_EVERY = seconds(0.2)
 # Without proof of who started the run, the starter may be one of those who say yes.
 _PEOPLE_PROVEN, _PEOPLE_UNPROVEN = 1, 2
 
@@ -40,10 +41,12 @@ class Approvals:
     Attributes:
         database: The operations database.
         within: How long a request may be answered, and a grant be used.
+        project: Whose code a request is bound to.
     """
 
     database: Database
     within: timedelta = ANSWER_WITHIN
+    project: Path = PROJECT
 
 
 @task(cache_policy=NO_CACHE)
@@ -137,7 +140,7 @@ class _Wait:
             warn(sentence)
 
     def _what_changed(self) -> str:
-        if code_sha256() != self.request.code_sha256:
+        if code_sha256(self.approvals.project) != self.request.code_sha256:
             return "the code"
         if canonical(_parameters()) != canonical(dict(self.request.parameters)):
             return "a parameter"
@@ -196,7 +199,7 @@ def _ask(approvals: Approvals, plan: Planned, reason: str, run: Run) -> Request:
             reason=reason,
             plan=plan.steps,
             parameters=_parameters(),
-            code_sha256=code_sha256(),
+            code_sha256=code_sha256(approvals.project),
             asked_at=asked_at,
             expires_at=asked_at + approvals.within,
         )

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from tasks.kernel import Grant
 from trading_core.approval.judgement import APPROVE, Holder
 from trading_core.approval.personal_token import PersonalToken, folded
-from trading_core.approval.request import Answer, Request, words_of_answer
+from trading_core.approval.request import Answer, Request, Says, signed_answer
 from trading_core.clock import poll, seconds
 from trading_core.errors import TradingError
 from trading_core.storage import approvals, people
@@ -29,11 +29,9 @@ class Person:
     name: str
     token: PersonalToken = field(default_factory=PersonalToken.new)
 
-    def answer(self, request: Request, says: str = "yes", reason: str = "looked at it") -> Answer:
+    def answer(self, request: Request, says: Says = "yes", reason: str = "looked at it") -> Answer:
         """Return this person's signed answer."""
-        words = words_of_answer(request.digest, says, self.name, reason)
-        signature = self.token.sign(words)
-        return Answer(request.id, self.name, self.token.key_id, says, reason, signature)
+        return signed_answer(request, self.token, self.name, says, reason)
 
     def holder(self, **differently: Any) -> Holder:
         """Return the token as the operations database knows it."""
@@ -53,7 +51,7 @@ def enrol(owner_dsn: SecretStr, person: Person, **differently: Any) -> None:
 
 
 @contextmanager
-def approving(operations_owner_dsn: SecretStr, says: str = "yes") -> Iterator[list[Request]]:
+def approving(operations_owner_dsn: SecretStr, says: Says = "yes") -> Iterator[list[Request]]:
     """Have a risk manager, and a second person where two are needed, answer every request.
 
     Args:
@@ -92,7 +90,7 @@ def approving(operations_owner_dsn: SecretStr, says: str = "yes") -> Iterator[li
         thread.join(timeout=30)
 
 
-def _answer(connection: Any, request: Request, persons: list[Person], says: str) -> None:
+def _answer(connection: Any, request: Request, persons: list[Person], says: Says) -> None:
     others = [one for one in persons if folded(one.name) != folded(request.requested_by)]
     for person in others[: request.people_needed]:
         approvals.answer(connection, person.answer(request, says))

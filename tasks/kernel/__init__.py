@@ -7,10 +7,11 @@ from tasks.kernel.check import CheckResult, Verdict, check, graded
 from tasks.kernel.checklist import Checklist, Line, Readiness, collect, confirmed, settle
 from tasks.kernel.journal import BreakGlassLedger, LocalJournal, NoLedger
 from tasks.kernel.ledger import Kind, Ledger, PostgresLedger, Record
-from tasks.kernel.plan import Planned, code_sha256, rehearse
+from tasks.kernel.plan import PROJECT, Planned, code_sha256, rehearse
 from tasks.kernel.run import Run, begin, current_run
 
 __all__ = [
+    "PROJECT",
     "BreakGlassLedger",
     "Change",
     "CheckResult",

@@ -11,8 +11,8 @@ from tasks.kernel.run import begin, current_run
 from trading_core.approval.request import Step
 
 P = ParamSpec("P")
+PROJECT = Path(str(trading_core.__file__)).parent.parent
 # Everything a runbook is made of that is ours, tables and templates included.
-_PROJECT = Path(str(trading_core.__file__)).parent.parent
 _PACKAGES = ("flows", "tasks", "infra", "trading_core")
 _SOURCES = frozenset({".py", ".sql", ".toml", ".j2", ".so"})
 
@@ -48,12 +48,12 @@ def rehearse(act: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> Pla
     return Planned(tuple(rehearsal.steps), lambda: rehearse(act, *args, **kwargs))
 
 
-def code_sha256() -> str:
+def code_sha256(project: Path = PROJECT) -> str:
     """Return the digest of the code a runbook is made of: flows, tasks, and what they import."""
     digest = hashlib.sha256()
     for package in _PACKAGES:
-        for file in sorted((_PROJECT / package).rglob("*")):
+        for file in sorted((project / package).rglob("*")):
             if file.suffix in _SOURCES:
-                digest.update(f"{file.relative_to(_PROJECT)}\0".encode())
+                digest.update(f"{file.relative_to(project)}\0".encode())
                 digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()

@@ -1,7 +1,7 @@
 """Which answers count. One that does not is no answer, and is told why in its own sentence."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from trading_core.approval.personal_token import folded, is_signed
@@ -68,17 +68,19 @@ def judge(request: Request, answers: Sequence[Answer], holders: Mapping[str, Hol
     heard: set[str] = set()
     no: Answer | None = None
     for answer in answers:
-        why = fault_of(request, answer, holders.get(answer.key_id))
+        holder = holders.get(answer.key_id)
+        why = fault_of(request, answer, holder)
         if not why and folded(answer.name) in heard:
             why = f"{answer.name} has answered already"
-        if why:
+        if why or holder is None:
             worthless.append((answer, why))
             continue
         heard.add(folded(answer.name))
+        theirs = replace(answer, name=holder.name)  # as we know it, however it was typed
         if answer.says == "yes":
-            yes.append(answer)
+            yes.append(theirs)
         else:
-            no = no or answer
+            no = no or theirs
     return Judgement(request.people_needed, tuple(yes), no, tuple(worthless))
 
 

@@ -17,9 +17,11 @@ import psycopg
 from prefect.context import FlowRunContext
 
 from infra.placement import Placement
+from infra.postgres.restore import Restore
 from infra.sites import site
 from tasks.approvals import Approvals
 from tasks.backups import Vault
+from tasks.broker_key import BrokerKey
 from tasks.control import Core, HttpCore
 from tasks.database_login import DatabaseLogin
 from tasks.kernel import (
@@ -33,6 +35,7 @@ from tasks.kernel import (
     begin,
 )
 from tasks.kernel.evidence import Progress, say, show_table, warn
+from tasks.sealed_input import SealedInputs
 from tasks.sites import Sites
 from tasks.trading_day import backup_of
 from trading_core.approval.starter import Starter
@@ -120,6 +123,19 @@ class Desk:
     def database_login(self, older_than_days: float) -> DatabaseLogin:
         """Return the login of the trading database, rotated when it is older than that."""
         return DatabaseLogin.of(self.settings, timedelta(days=older_than_days))
+
+    def restore(self, target: str, timeline: int | None) -> Restore:
+        """Return the restore of the trading database to a target; nothing is begun yet."""
+        return Restore(self.settings, self.operations, target, timeline)
+
+    def broker_key(self, older_than_days: float) -> BrokerKey:
+        """Return the key pair at the broker, rotated when it is older than that."""
+        return BrokerKey.of(self.settings, timedelta(days=older_than_days))
+
+    @property
+    def sealed_inputs(self) -> SealedInputs:
+        """Where people are asked for a secret."""
+        return SealedInputs(self.operations)
 
     def backup_id(self, books: Checklist) -> str:
         """Return the id of the day's backup, which depends on whether its books agree."""

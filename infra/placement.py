@@ -6,7 +6,7 @@ neither running nor stopped.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -40,10 +40,7 @@ class Placement:
             Unreachable: The supervisor of this machine does not answer.
             ConfigurationError: hosts.toml is wrong.
         """
-        found = self._local.processes()
-        for units in self._units.values():
-            found |= _of_host(units)
-        return found
+        return _Programs(self._local.processes(), tuple(self._units.values()))
 
     def begin(self, name: str) -> None:
         """Ask for a service to be started where it belongs."""
@@ -141,10 +138,30 @@ def _installation(host: Host) -> Installation:
     return replace(ORDINARY, project=_PROJECT, python=python, user=host.door.user)
 
 
-def _of_host(units: RemoteUnits) -> dict[str, ProcessState]:
-    """Return the state of what belongs on one host."""
-    found = _asked(units)
-    return {name: found[name] for name in units.host.services}
+class _Programs(Mapping[str, ProcessState]):
+    """Programs here as they were just now; a host is asked once somebody wants to know.
+
+    So a host that does not answer costs only those who ask about it the time to find out.
+    """
+
+    def __init__(self, here: Mapping[str, ProcessState], hosts: Sequence[RemoteUnits]) -> None:
+        self._here = here
+        self._host_of = {name: units for units in hosts for name in units.host.services}
+        self._answers: dict[str, Mapping[str, ProcessState]] = {}
+
+    def __getitem__(self, name: str) -> ProcessState:
+        units = self._host_of.get(name)
+        if units is None:
+            return self._here[name]
+        if units.host.name not in self._answers:
+            self._answers[units.host.name] = _asked(units)
+        return self._answers[units.host.name][name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._here.keys() | self._host_of.keys())
+
+    def __len__(self) -> int:
+        return len(self._here.keys() | self._host_of.keys())
 
 
 def _asked(units: RemoteUnits) -> Mapping[str, ProcessState]:

@@ -1,17 +1,11 @@
 """What the kill switch came to: what was done, what was seen, and what could not be."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State
 
-from tasks.kernel import Checklist, CheckResult, Line, Outcome, Verdict, confirmed, current_run
+from tasks.kernel import Checklist, CheckResult, Line, Verdict, current_run
 from tasks.kernel.evidence import show_table, show_text, warn
 from tasks.people import rows_of
-
-Ended = State[Outcome[Any]]
 
 # Which look proves what a step was for: a step whose answer was lost may have worked all the same.
 _PROVEN_BY = {
@@ -23,9 +17,7 @@ _PROVEN_BY = {
 
 
 @task(cache_policy=NO_CACHE)
-def notify_killed(
-    reason: str, seen: Checklist, done: Mapping[str, Ended], stopped: Mapping[str, Ended]
-) -> Checklist:
+def notify_killed(reason: str, seen: Checklist, done: Checklist, stopped: Checklist) -> Checklist:
     """Tell what is certain and what is not; return it, so that the runbook ends as it came out.
 
     Args:
@@ -34,7 +26,7 @@ def notify_killed(
         stopped: The services stopped last; empty when that was not wanted.
     """
     run = current_run()
-    report = _report(seen, confirmed(done), confirmed(stopped))
+    report = _report(seen, done, stopped)
     certain = "nothing can be sent, nothing is open" if report.is_ready else "NOT ALL CONFIRMED"
     title = f"{'Rehearsal of the kill' if run.dry_run else 'Kill'} switch, {certain}: {reason}"
     warn(title)

@@ -21,6 +21,7 @@ from trading_core.errors import (
 from trading_core.settings import Settings
 
 ANSWER_WITHIN = seconds(5)
+_CONNECT_WITHIN = seconds(1.5)
 
 _KINDS: dict[str, type[TradingError]] = {
     kind.__name__: kind
@@ -44,7 +45,7 @@ class Peer:
         self._client = httpx.Client(
             base_url=settings.url(name),
             headers={"Authorization": f"Bearer {token}"},
-            timeout=answer_within.total_seconds(),
+            timeout=_timeout(answer_within),
             transport=transport,
             # A proxy of the environment has no business between two services of one machine.
             trust_env=False,
@@ -112,7 +113,7 @@ class Peer:
         body: dict[str, Any] | None = None,
         within: timedelta | None = None,
     ) -> httpx.Response:
-        timeout = httpx.USE_CLIENT_DEFAULT if within is None else within.total_seconds()
+        timeout = httpx.USE_CLIENT_DEFAULT if within is None else _timeout(within)
         try:
             return self._client.request(method, path, params=parameters, json=body, timeout=timeout)
         except httpx.TransportError as error:
@@ -136,6 +137,13 @@ class Peer:
             f"{self.name}: expected an answer, was {found}",
             next_step=f"see `tradeops status` and the log of {self.name}",
         )
+
+
+def _timeout(within: timedelta) -> httpx.Timeout:
+    # A machine that is off answers nothing at all; one that is there takes the call at once.
+    return httpx.Timeout(
+        within.total_seconds(), connect=min(within, _CONNECT_WITHIN).total_seconds()
+    )
 
 
 def _json(response: httpx.Response) -> Any:

@@ -18,7 +18,7 @@ from flows.desk import open_run
 from tasks.broker import check_no_open_orders, ensure_orders_cancelled
 from tasks.core import ensure_breaker_open, ensure_trading_halted
 from tasks.hosts import check_executor_silent, ensure_halt_waits
-from tasks.kernel import collect
+from tasks.kernel import collect, confirmed
 from tasks.kill_report import notify_killed
 from tasks.people import notify_left_at_broker
 from tasks.services import ensure_service_cut_off
@@ -45,12 +45,10 @@ def kill_switch(
     ) as desk:
         settings, core, broker, places = desk.settings, desk.core, desk.broker, desk.processes
         # Act.
-        done: dict[str, Any] = {
-            "breaker open": ensure_breaker_open(settings, core, reason, return_state=True),
-            "trading halted": ensure_trading_halted(settings, core, reason, return_state=True),
-            "orders cancelled": ensure_orders_cancelled(broker, return_state=True),
-            "halt brought": ensure_halt_waits(places, return_state=True),
-        }
+        tripped = ensure_breaker_open(settings, core, reason, return_state=True)
+        halted = ensure_trading_halted(settings, core, reason, return_state=True)
+        cancelled = ensure_orders_cancelled(broker, return_state=True)
+        brought = ensure_halt_waits(places, return_state=True)
 
         # Look.
         looked = {
@@ -66,7 +64,9 @@ def kill_switch(
         }
 
         # Look.
-        report = notify_killed(reason, seen, done, stopped)
+        steps: dict[str, Any] = {"breaker open": tripped, "trading halted": halted}
+        steps |= {"orders cancelled": cancelled, "halt brought": brought}
+        report = notify_killed(reason, seen, confirmed(steps), confirmed(stopped))
         notify_left_at_broker(broker, return_state=True)
         if not dry_run:
             report.require_confirmed("look at what is not confirmed, then run kill-switch again")

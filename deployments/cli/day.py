@@ -35,8 +35,9 @@ def day(
     from deployments.cli.stack import up
     from deployments.day import make_request, run_day
     from deployments.terminal import open_console
+    from infra.sites import site
 
-    settings = Settings.read()
+    settings = site.in_use(Settings.read())
     chosen = None if symbols is None else tuple(s.strip() for s in symbols.split(",") if s.strip())
     request = make_request(data, None if date is None else date.date(), chosen, seed)
     console = open_console()

@@ -22,9 +22,10 @@ def halt(
 
     Every part that does not answer is named, and what comes after it is tried all the same.
     """
+    from infra.sites import site
     from trading_core.gateway import protect
 
-    report = protect.halt_now(Settings.read(), reason, actor or getpass.getuser())
+    report = protect.halt_now(site.in_use(Settings.read()), reason, actor or getpass.getuser())
     console = Console(highlight=False, soft_wrap=True)
     for step in report.steps:
         console.print("  ok    " if step.ok else "  [red]FAILED[/]", end=" ")

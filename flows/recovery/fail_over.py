@@ -14,7 +14,7 @@ Partly:   EMG-16, OBJ-06, OBJ-11
 
 from prefect import flow
 
-from flows.desk import clients_of, open_run
+from flows.desk import Desk, clients_of, open_run
 from tasks.approvals import request_approval
 from tasks.failover import (
     ensure_clients_pointed,
@@ -29,7 +29,6 @@ from tasks.kernel import collect, confirmed, granted, rehearse
 from tasks.people import notify_checklist
 from tasks.services import ensure_service_running
 from tasks.sites import (
-    Sites,
     check_lease_can_move,
     check_one_primary,
     check_replica,
@@ -62,23 +61,22 @@ def fail_over(
         requested_by: Your name or role.
     """
     with open_run("fail-over", to, dry_run=dry_run, requested_by=requested_by) as desk:
-        sites = desk.sites(to)
-
         # Look.
-        _look(sites)
-        plan = rehearse(_act, sites, reason)
+        _look(desk, to)
+        plan = rehearse(_act, desk, to, reason)
         grant = request_approval(desk.approvals, plan, reason)
 
         # Act.
         with granted(grant):
-            record = _act(sites, reason)
-        last = {"one primary": check_one_primary.submit(sites)}
+            record = _act(desk, to, reason)
+        last = {"one primary": check_one_primary.submit(desk.sites(to))}
         if not dry_run:
             collect(last).require_ready("stop the database that should not be one")
         return record
 
 
-def _look(sites: Sites) -> None:
+def _look(desk: Desk, to: str) -> None:
+    sites = desk.sites(to)
     asked = {
         "lease": check_lease_can_move.submit(sites),
         "replica": check_replica.submit(sites),
@@ -91,7 +89,8 @@ def _look(sites: Sites) -> None:
     checklist.require_ready("make the other site ready: check-recovery-site; nothing was changed")
 
 
-def _act(sites: Sites, reason: str) -> str:
+def _act(desk: Desk, to: str, reason: str) -> str:
+    sites = desk.sites(to)
     ensure_lease_revoked(sites)
     ensure_site_stopped(sites.source)
     ensure_database_fenced(sites.source)

@@ -11,7 +11,7 @@ Partly:   DR-12
 
 from prefect import flow
 
-from flows.desk import open_run
+from flows.desk import Desk, open_run
 from tasks.approvals import request_approval
 from tasks.failover import ensure_site_stopped
 from tasks.kernel import collect, granted, rehearse
@@ -24,7 +24,6 @@ from tasks.rejoin import (
     ensure_old_primary_stopped,
     ensure_secrets_alike,
 )
-from tasks.sites import Sites
 
 
 @flow(name="rejoin-site")
@@ -48,15 +47,16 @@ def rejoin_site(
             "this site": check_site_reachable.submit(sites.source),
         }
         notify_checklist(collect(asked)).require_ready("nothing was changed")
-        plan = rehearse(_act, sites)
+        plan = rehearse(_act, desk, site)
         grant = request_approval(desk.approvals, plan, reason)
 
         # Act.
         with granted(grant):
-            return _act(sites)
+            return _act(desk, site)
 
 
-def _act(sites: Sites) -> str:
+def _act(desk: Desk, site: str) -> str:
+    sites = desk.sites_without(site)
     ensure_site_stopped(sites.source)
     ensure_old_primary_stopped(sites)
     ensure_secrets_alike(sites)

@@ -55,7 +55,7 @@ def served(cluster: Cluster, superuser: SecretStr) -> Iterator[SecretStr]:
     Raises:
         NotVerified: It did not start; its log says why.
     """
-    port = _free_port(cluster.host)
+    port = free_port(cluster.host)
     log_path = cluster.root / "logs" / "postgres_left_behind.log"
     log_path.parent.mkdir(parents=True, exist_ok=True)
     # Ours come last: of two the last one holds.
@@ -144,7 +144,8 @@ def _reading(dsn: SecretStr) -> Connection:
     return connect(dsn, application="left_behind", statement_within=_STATEMENT_WITHIN)
 
 
-def _free_port(host: str) -> int:
+def free_port(host: str) -> int:
+    """Return a port of an address that nobody listened on a moment ago."""
     with socket.socket() as probe:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]

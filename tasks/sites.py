@@ -10,7 +10,7 @@ from infra.sites.database import Standing
 from infra.sites.name import SiteName
 from tasks.kernel import CheckResult, Verdict, check
 from trading_core.errors import TradingError, Unreachable
-from trading_core.services import Group, in_group, service
+from trading_core.services import service
 from trading_core.settings import Settings
 from trading_core.storage import lease
 from trading_core.storage.connect import Database
@@ -51,6 +51,11 @@ class Sites:
     def kind(self) -> str:
         """What a switch this way is called."""
         return "failback" if self.target.site == self.home.site else "failover"
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """What runs at the site in use only, in start order."""
+        return site.IN_USE_ONLY
 
     @property
     def processes(self) -> Supervisor:
@@ -165,7 +170,7 @@ def check_site_startable(sites: Sites) -> CheckResult:
         known = Supervisor(sites.target.root).processes()
     except Unreachable as error:
         return CheckResult(Verdict.FAIL, str(error), expected)
-    missing = [row.name for row in in_group(Group.CORE) if row.name not in known]
+    missing = [name for name in site.IN_USE_ONLY if name not in known]
     if not is_ready(service("redis"), sites.target, known.get("redis")):
         missing.append("redis (not ready)")
     return CheckResult(

@@ -22,7 +22,7 @@ class Group(StrEnum):
     ORCHESTRATION = "orchestration"
 
 
-_OF_SITE = ("postgres", "redis")
+_OF_SITE = ("postgres", "redis", "wal_archive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +207,15 @@ def start_order(rows: Iterable[Service] = SERVICES) -> tuple[Service, ...]:
         waiting.remove(ready)
         started.append(ready)
     return tuple(started)
+
+
+def standing_on(name: str) -> tuple[Service, ...]:
+    """Return the services that need `name`, directly or through others, in start order."""
+    needing = {name}
+    for row in start_order():
+        if needing & set(row.depends_on):
+            needing.add(row.name)
+    return tuple(row for row in start_order() if row.name in needing - {name})
 
 
 def stop_order(rows: Iterable[Service] = SERVICES) -> tuple[Service, ...]:

@@ -43,7 +43,6 @@ from tasks.takeover import (
     ensure_switch_recorded,
     ensure_trading_carried_on,
 )
-from trading_core.services import Group, in_group
 
 NEEDS = {"replica's lag": ("replica",)}
 
@@ -101,8 +100,8 @@ def _act(desk: Desk, to: str, reason: str) -> str:
     naming = ensure_name_switched.submit(sites)
     ensure_session_carried_over(sites.target)
     with clients_of(sites.target) as there:
-        for row in in_group(Group.CORE):
-            ensure_service_running(sites.target, sites.processes, row.name)
+        for name in sites.services:
+            ensure_service_running(sites.target, sites.processes, name)
         ensure_books_reconciled(sites.target, there.database, there.broker)
         ensure_trading_carried_on(there.core, reason)
     record = ensure_switch_recorded(sites)

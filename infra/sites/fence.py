@@ -10,10 +10,9 @@ from contextlib import suppress
 import psutil
 
 from infra.embedded.supervisor import Supervisor
-from infra.sites import database
+from infra.sites import database, site
 from trading_core.clock import poll, seconds
 from trading_core.errors import TradingError, Unreachable
-from trading_core.services import Group, in_group
 from trading_core.settings import Settings
 
 TRADING_DATABASE = "trading"
@@ -33,21 +32,19 @@ def answers(one: Settings) -> bool:
 
 
 def running_services(one: Settings) -> list[str]:
-    """Return the services of the core that run at the site, those that depend on others first.
+    """Return the services that run at the site, those that depend on others first.
 
     Raises:
         Unreachable: Nobody there can tell.
     """
     known = Supervisor(one.root).processes()
     return [
-        row.name
-        for row in reversed(in_group(Group.CORE))
-        if row.name in known and not known[row.name].is_down
+        name for name in reversed(site.IN_USE_ONLY) if name in known and not known[name].is_down
     ]
 
 
 def stop_services(one: Settings) -> None:
-    """Ask every service of the core there to stop; looking again tells whether they have."""
+    """Ask every service there to stop; looking again tells whether they have."""
     supervisor = Supervisor(one.root)
     for name in running_services(one):
         supervisor.end(name)

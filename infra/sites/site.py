@@ -16,6 +16,8 @@ from trading_core.services import SERVICES, Group, in_group, service
 from trading_core.settings import Settings
 
 STANDBY = "standby"
+# What runs at the site in use only, in start order.
+IN_USE_ONLY = (*(row.name for row in in_group(Group.CORE)), "wal_archive")
 # The standby's own ports are this far from those of the home.
 PORTS_APART = 20
 _POINTER = "active_site.json"
@@ -123,7 +125,7 @@ def asleep(site: Settings) -> frozenset[str]:
         names |= {"work_pool", "operations_databases", "operations_schema"}
     if is_in_use(site):
         return frozenset(names)
-    names |= {"databases", "schema", *(row.name for row in in_group(Group.CORE))}
+    names |= {"databases", "schema", *IN_USE_ONLY}
     if not (cluster_of(site).data_dir / "standby.signal").exists():
         names.add("postgres")
     return frozenset(names)

@@ -1,7 +1,7 @@
 """The gateway over HTTP (8080): the control API, and the driver of the replayed session."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -105,7 +105,9 @@ class Days:
 def gateway_app(settings: Settings) -> FastAPI:
     """Return the service, wired to the stack that `settings` describe."""
     database = Database(settings.live_secret("trading_dsn"), application=NAME, connections_max=4)
-    operations = Database(settings.live_secret("operations_dsn"), application=NAME, connections_max=2)
+    operations = Database(
+        settings.live_secret("operations_dsn"), application=NAME, connections_max=2
+    )
     endpoint = Endpoint.of(settings)
     exchange = Replay(endpoint)
     executor = Peer(settings, "trade_executor")
@@ -117,15 +119,6 @@ def gateway_app(settings: Settings) -> FastAPI:
         SessionFile(settings.root),
         observe_minute_seconds=metrics.histogram("trading_processing_latency_seconds").observe,
     )
-
-    @contextmanager
-    def running() -> Iterator[None]:
-        with database, operations:
-            driver.resume()
-            try:
-                yield
-            finally:
-                driver.close()
 
     app = build_app(
         NAME,
@@ -140,7 +133,7 @@ def gateway_app(settings: Settings) -> FastAPI:
             "broker_key_id": endpoint.keys().key_id,
         },
         metrics=metrics,
-        running=running(),
+        running=_running(driver, database, operations),
     )
     _add_trading(app, settings, executor, operations)
     _add_breaker(app, settings, executor, operations)
@@ -148,6 +141,16 @@ def gateway_app(settings: Settings) -> FastAPI:
     _add_session(app, driver)
     _add_health(app, settings)
     return app
+
+
+@contextmanager
+def _running(driver: SessionDriver, *databases: Database) -> Iterator[None]:
+    with ExitStack() as opened:
+        for database in databases:
+            opened.enter_context(database)
+        opened.callback(driver.close)
+        driver.resume()
+        yield
 
 
 def _add_trading(app: FastAPI, settings: Settings, executor: Peer, operations: Database) -> None:

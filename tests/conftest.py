@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.fix_postgres", "tests.fix_stack", "tests.fix_core", "tests.fix_cloud"]
+from infra.lab import needs as lab_needs
+
+pytest_plugins = [
+    "tests.fix_postgres",
+    "tests.fix_stack",
+    "tests.fix_core",
+    "tests.fix_cloud",
+    "tests.fix_lab",
+]
 
 # What the package manager calls the program, where the names differ.
 _PACKAGES = {
@@ -26,6 +34,7 @@ _missing: Counter[str] = Counter()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(program): skipped, and counted, without the program")
+    config.addinivalue_line("markers", "lab: skipped, and counted, where no lab host can run")
     config.addinivalue_line("markers", "real_bars: skipped, and counted, without the bar files")
 
 
@@ -36,6 +45,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             package = _PACKAGES.get(program, program)
             _missing[f"{program} (install the package {package})"] += 1
             pytest.skip(f"needs {program}: install the package {package}")
+    if any(item.iter_markers("lab")) and (lacking := lab_needs.missing()):
+        _missing[f"a lab host ({'; '.join(lacking)})"] += 1
+        pytest.skip(f"needs a lab host: {'; '.join(lacking)}")
     if any(item.iter_markers("real_bars")) and not BARS.is_dir():
         _missing["real bar files (../shared/data/bars)"] += 1
         pytest.skip(f"needs real bar files in {BARS}")

@@ -1,7 +1,6 @@
 """One lab host: its life from `up` to `down`, and what may happen to it in between."""
 
 import json
-import os
 import re
 import signal
 import socket
@@ -156,32 +155,35 @@ class LabHost:
         new = ("--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup")
         unshare = (needs.find("unshare") or "unshare", *new, "--fork", "--kill-child")
         boot = (sys.executable, "-m", "infra.lab.boot", str(self.home), self.name)
-        # Into its cgroup before the namespace is made: there that cgroup is the root of all.
-        join = ("sh", "-c", 'echo $$ >"$0" && exec "$@"', str(self._cgroup / "cgroup.procs"))
-        with (self.home / "boot.log").open("ab") as log:
-            maker = subprocess.Popen(
-                (*join, *unshare, *boot),
+        # Nobody's child: it lives on when we end. (A shell gives what it leaves behind no input of
+        # its own, unless it is named.) In its cgroup before the namespace is made: there that
+        # cgroup is the root of all.
+        leave = ("sh", "-c", 'exec 3<&0; "$@" <&3 3<&- &', "sh")
+        join = ("sh", "-c", 'echo $$ >"$0"; echo $$; exec "$@"', str(self._cgroup / "cgroup.procs"))
+        with (
+            (self.home / "boot.log").open("ab") as log,
+            subprocess.Popen(
+                (*leave, *join, *unshare, *boot),
                 cwd=_PROJECT,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
-            )
-        assert maker.stdin is not None
-        assert maker.stdout is not None
-        with maker.stdin as go, maker.stdout as said:
-            if said.readline() != b"mounted\n":
-                maker.kill()
+            ) as shell,
+        ):
+            assert shell.stdin is not None
+            assert shell.stdout is not None
+            maker, said = shell.stdout.readline(), shell.stdout.readline()
+            if said != b"mounted\n":
                 raise NotVerified(
                     f"lab host {self.name}: expected it to mount its disk, ended: "
                     f"{self._end_of_log()}",
                     next_step=f"read {self.home / 'boot.log'}",
                 )
-            (first,) = psutil.Process(maker.pid).children()
+            (first,) = psutil.Process(int(maker)).children()
             self.network.plug_in(self.name, first.pid, self.address)
-            record = {"pid": first.pid, "began": first.create_time(), "maker": maker.pid}
-            self._record.write_text(json.dumps(record))
-            go.write(b"go\n")
+            self._record.write_text(json.dumps({"pid": first.pid, "began": first.create_time()}))
+            shell.stdin.write(b"go\n")
 
     def _process(self) -> psutil.Process | None:
         """Return its process 1, seen from here."""
@@ -217,16 +219,7 @@ class LabHost:
         self._record.unlink(missing_ok=True)
 
     def _is_gone(self) -> bool:
-        self._collect()
         return not any((group / "cgroup.procs").read_text() for group in self._cgroups())
-
-    def _collect(self) -> None:
-        """Collect the process that made it, if that was our child."""
-        if self._record.exists():
-            try:
-                os.waitpid(json.loads(self._record.read_text())["maker"], os.WNOHANG)
-            except ChildProcessError:
-                return
 
     def _cgroups(self) -> Iterator[Path]:
         """Its cgroups, the inner ones first."""

@@ -21,6 +21,7 @@ from infra.postgres.restore import Restore
 from infra.sites import site
 from tasks.approvals import Approvals
 from tasks.backups import Vault
+from tasks.base_backups import BaseVault
 from tasks.broker_key import BrokerKey
 from tasks.control import Core, HttpCore
 from tasks.database_login import DatabaseLogin
@@ -112,6 +113,11 @@ class Desk:
         """Where backups lie."""
         return Vault.of(self.settings, self.database)
 
+    @property
+    def base_vault(self) -> BaseVault:
+        """Where base backups of the trading server and the archive of its log lie."""
+        return BaseVault(self.settings, self.operations)
+
     def sites(self, to: str) -> Sites:
         """Return the sites of a switch to the one called `to`."""
         return Sites.of(self.home, self.operations, to)
@@ -201,6 +207,14 @@ def open_run(
                 session,
                 opened.enter_context(closing(Placement(settings))),
             )
+
+
+def backup_window(named: str | None = None, hours: int = 6) -> str:
+    """Return the window of the wall clock that a base backup is of, by its first moment (UTC)."""
+    if named:
+        return named
+    now = SystemClock().now()
+    return f"{now.replace(hour=now.hour - now.hour % hours):%Y-%m-%dT%H00Z}"
 
 
 @contextmanager

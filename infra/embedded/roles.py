@@ -167,6 +167,27 @@ def _ensure_turn(connection: Connection, login: str, password: str, dsn: str) ->
         let_log_in(connection, login, password)
 
 
+def reassert(connection: Connection, secrets_dir: Path, server: Server = TRADING_SERVER) -> None:
+    """Have a restored server take the present logins, and no older one of a role that rotates.
+
+    Args:
+        connection: A superuser's, in autocommit, on the restored server.
+    """
+    superuser = conninfo_to_dict((secrets_dir / server.superuser_secret).read_text().strip())
+    let_log_in(connection, str(superuser["user"]), str(superuser["password"]))
+    for role in server.roles:
+        login, password = _login(role, secrets_dir)
+        if role.alternates:
+            ensure_group(connection, role)
+        elif not _is_known(connection, role.name):
+            _create(connection, role.name, f"LOGIN {role.options}", password)
+        let_log_in(connection, login, password)
+        for other in set(role.logins) - {login} if role.alternates else ():
+            connection.execute(
+                sql.SQL("ALTER ROLE {} NOLOGIN PASSWORD NULL").format(sql.Identifier(other))
+            )
+
+
 def let_log_in(connection: Connection, login: str, password: str) -> None:
     """Have the server accept a login with a password it never hears."""
     connection.execute(

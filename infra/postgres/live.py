@@ -7,9 +7,10 @@ import psycopg
 
 from infra.embedded.postgres import Cluster
 from infra.postgres.base_backup import BaseBackup
-from infra.postgres.lsn import position
+from infra.postgres.lsn import position, written
 from trading_core.errors import CheckFailed
 
+RECEIVER = "wal_archive"
 _WITHIN_SECONDS = 5
 
 
@@ -71,3 +72,23 @@ def require_same_server(live: Cluster, backup: BaseBackup) -> None:
             f"{backup.system_identifier}",
             next_step="choose a backup of this site; see where its files came from",
         )
+
+
+def archive_has(live: Cluster, lsn: int) -> bool:
+    """Whether the receiver of the log has told the server that it keeps everything up to there."""
+    return _receivers(live, "flush_lsn >= %s::pg_lsn", written(lsn)) > 0
+
+
+def is_received(live: Cluster) -> bool:
+    """Whether the server's log is being received into the archive now."""
+    return _receivers(live, "true") > 0
+
+
+def _receivers(live: Cluster, condition: str, *values: str) -> int:
+    query = f"SELECT count(*) FROM pg_stat_replication WHERE application_name = %s AND {condition}"
+    try:
+        with psycopg.connect(live.superuser_dsn, connect_timeout=_WITHIN_SECONDS) as connection:
+            row = connection.execute(query.encode(), (RECEIVER, *values)).fetchone()
+    except psycopg.Error:
+        return 0
+    return 0 if row is None else int(row[0])

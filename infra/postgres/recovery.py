@@ -26,14 +26,12 @@ from infra.embedded import account
 from infra.embedded.postgres import SUPERUSER, Cluster
 from infra.postgres import base_backup
 from infra.postgres.lsn import position, written
-from infra.postgres.recovery_plan import Plan
+from infra.postgres.recovery_plan import PAGE_HEAD_BYTES_MAX, Plan
 from infra.postgres.wal import Piece, sha256_of
 from trading_core import durable
 from trading_core.clock import poll, seconds, stopwatch_seconds
 from trading_core.errors import CheckFailed, NotVerified
 
-# A record may begin after the head of a page, which does not count as part of the one before.
-_PAGE_HEAD_BYTES_MAX = 40
 _STOP_WITHIN = seconds(60)
 _ANSWER_EVERY = seconds(0.05)
 RECOVERS_WITHIN = seconds(900)
@@ -352,7 +350,7 @@ def _require_reached(plan: Plan, lsn: int, at: datetime | None) -> None:
     elif stop.inclusive:
         fits = lsn > stop.lsn
     else:
-        fits = 0 <= stop.lsn - lsn <= _PAGE_HEAD_BYTES_MAX
+        fits = 0 <= stop.lsn - lsn <= PAGE_HEAD_BYTES_MAX
     # One that was held here before replays the end of the log only, perhaps no transaction of it.
     if not fits or at not in (stop.told, None):
         expected = "the backup's end" if stop.lsn is None else written(stop.lsn)

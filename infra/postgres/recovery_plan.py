@@ -19,6 +19,8 @@ from infra.postgres.wal_records import Records, Transaction
 from trading_core.errors import CheckFailed
 
 LATEST = "latest"
+# The next record may begin after the head of a page, which belongs to none.
+PAGE_HEAD_BYTES_MAX = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +223,7 @@ def _stop(records: Records, chain: Chain, wanted: Wanted, server_end: int | None
 def _fault(records: Records, chain: Chain, server_end: int | None) -> str:
     """Return why the end of the records is not the end of what the server wrote, in words."""
     fault = records.fault or chain.fault
-    if not fault and server_end is not None and records.ends < server_end:
+    if not fault and server_end is not None and records.ends + PAGE_HEAD_BYTES_MAX < server_end:
         fault = (
             f"the archive ends at {written(records.ends)}, and the server had written up to "
             f"{written(server_end)}"

@@ -204,6 +204,11 @@ class Archive:
         ]
         return max(numbers, default=-1)
 
+    def unsealed(self) -> list[str]:
+        """Return the whole segments that have no checksum beside them yet."""
+        whole = [path for path in self._files() if Segment.parse(path.name) is not None]
+        return [path.name for path in whole if _sidecar(path) is None]
+
     def _fault(self, way: Way, number: int, piece: Piece | None) -> str:
         newest = self.newest_number(way)
         if piece is None:

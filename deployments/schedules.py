@@ -48,6 +48,20 @@ SCHEDULES: tuple[Schedule, ...] = (
         kept="record 2 years, backup 30 days",
         parameters={"requested_by": "schedule"},
     ),
+    Schedule(
+        "back-up-database",
+        cron="30 5,11,17,23 * * *",
+        says="05:30, 11:30, 17:30 and 23:30, every day",
+        kept="record 2 years, base backups 30 days, copies 90 days, log 7 days",
+        parameters={"requested_by": "schedule"},
+    ),
+    Schedule(
+        "check-wal-archive",
+        cron="*/5 * * * *",
+        says="every five minutes",
+        kept="record 2 years",
+        parameters={"requested_by": "schedule"},
+    ),
 )
 
 

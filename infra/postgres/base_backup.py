@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, cast
 
@@ -191,10 +191,24 @@ def verify_unpacked(into: Path, binaries: Binaries) -> None:
     programs.run(binaries, ["pg_verifybackup", "--exit-on-error", "--quiet", str(into)])
 
 
+def remove(directory: Path) -> None:
+    """Remove a backup; at no moment does half of it stand under its name."""
+    if directory.exists():
+        draft = directory.with_name(f"{directory.name}.removed{_PARTIAL}")
+        directory.rename(draft)
+        durable.sync_folder(directory.parent)
+        _discard(draft)
+
+
 def remove_partial(places: Path, backup_id: str) -> None:
-    """Remove what killed runs left of a backup: half of it, and what still writes to it."""
-    for left in places.glob(f"{backup_id}.*{_PARTIAL}"):
-        _discard(left)
+    """Remove what killed runs left of a backup, and of any other more than a day ago.
+
+    That is half of a backup, and whoever still writes to it.
+    """
+    yesterday = (SystemClock().now() - timedelta(days=1)).timestamp()
+    for left in places.glob(f"*{_PARTIAL}"):
+        if left.name.startswith(f"{backup_id}.") or left.stat().st_mtime < yesterday:
+            _discard(left)
 
 
 def file_sha256(path: Path) -> str:

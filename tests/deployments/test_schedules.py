@@ -35,8 +35,8 @@ def test_a_runbook_without_a_line_runs_only_when_started() -> None:
 def test_nothing_runs_at_hours_that_come_twice_a_year_or_not_at_all() -> None:
     for line in SCHEDULES:
         hours = line.cron.split()[1]
-        assert hours.isdigit(), f"{line.runbook}: one hour, so that this test can read it"
-        assert int(hours) not in (1, 2, 3)
+        if hours != "*":  # what runs all the time may do so an hour more or less
+            assert not {int(hour) for hour in hours.split(",")} & {1, 2, 3}, line.runbook
 
 
 def _described(tmp_path: Path) -> list[str]:

@@ -1,0 +1,46 @@
+"""Check the WAL archive: what would be lost if the server, or this machine, vanished now.
+
+When:     every five minutes
+Changes:  nothing
+If red:   less can be restored than was promised. See what the line names: the service wal_archive,
+          its slot, the disk; when the log has a gap, run back-up-database at once
+Covers:   BKP-02
+Partly:   BKP-17
+"""
+
+from prefect import flow
+
+from flows.desk import open_run
+from tasks.kernel import collect
+from tasks.people import notify_checklist
+from tasks.wal_archive import (
+    check_log_received,
+    check_log_unbroken,
+    check_offsite_recovery_point,
+    check_recovery_point,
+)
+
+NEEDS = {"log unbroken": ("log received",)}
+
+
+@flow(name="check-wal-archive")
+def check_wal_archive(dry_run: bool = False, requested_by: str = "on-call") -> str:
+    """Measure the recovery points, and walk the archived log.
+
+    Args:
+        dry_run: Makes no difference: nothing is changed.
+        requested_by: Your name or role.
+    """
+    with open_run("check-wal-archive", "now", dry_run=dry_run, requested_by=requested_by) as desk:
+        # Look.
+        asked = {
+            "recovery point": check_recovery_point.submit(desk.settings),
+            "off-site recovery point": check_offsite_recovery_point.submit(desk.settings),
+            "log received": check_log_received.submit(desk.database),
+            "log unbroken": check_log_unbroken.submit(desk.base_vault),
+        }
+        checklist = notify_checklist(collect(asked, NEEDS))
+
+        # Act.
+        checklist.require_ready("see the log of wal_archive; on a gap run back-up-database at once")
+        return f"{checklist.readiness}"

@@ -72,8 +72,16 @@ class Sites:
             return lease.read(connection)
 
     def standing(self) -> Standing:
-        """Return how the target's database stands; errors as `database.standing`."""
-        return database.standing(self.target.secret("superuser_dsn"))
+        """Return how the target's database stands, asked twice before it counts as gone.
+
+        Raises:
+            Unreachable: It does not answer.
+        """
+        dsn = self.target.secret("superuser_dsn")
+        try:
+            return database.standing(dsn)
+        except Unreachable:
+            return database.standing(dsn)
 
     def source_standing(self) -> Standing | None:
         """Return how the source's database stands; None when it does not answer."""

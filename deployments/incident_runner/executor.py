@@ -142,12 +142,21 @@ class WarmExecutor:
             state = engine.run(name, body)
         except BaseException as error:  # noqa: BLE001 - a run must not end the process of others
             log.error("run ended outside its engine", runbook=name, error=repr(error))
+            self._give_up(str(body["id"]), error)
         finally:
             with self._turn:
                 self._running.pop(str(body["id"]), None)
             self._active.set(len(self.running()))
             self._ended.labels(state).inc()
             log.info("run ended", run_id=body["id"], runbook=name, state=state)
+
+
+    def _give_up(self, run_id: str, error: BaseException) -> None:
+        """Have a run that its engine never finished not look as if it were under way."""
+        try:
+            self._orchestrator.set_state(run_id, "CRASHED", f"{type(error).__name__}: {error}")
+        except TradingError as trouble:
+            log.error("run not marked", run_id=run_id, error=str(trouble))
 
 
 class _sole:  # noqa: N801 - read like a function, as context managers are

@@ -1,12 +1,12 @@
 """Activate the breaker: no order leaves until two people say so, and everybody knows why.
 
-When:     runaway trading, a suspected breach, a critical failure: anybody on call may. It is the
-          kill switch that does not open again by itself; `tradeops halt` is quicker to undo
+When:     orders look wrong and nobody knows why yet: anybody on call may. kill-switch does more;
+          trading-halt is quicker to undo
 Changes:  opens the circuit breaker and cancels every open order. Positions and services stay
 If red:   a step is not confirmed: look at the broker's open orders yourself, stop trade_executor,
           and run this again; it repeats only what is missing. Works with the databases gone
-Covers:   GAP-18
-Partly:   EMG-01, EMG-07
+Covers:   EMG-14
+Partly:   EMG-07
 """
 
 from prefect import flow

@@ -53,8 +53,9 @@ def rules_of(settings: Settings) -> str:
     """Return the production rules, with no more patience than the settings have."""
 
     def shortened(line: re.Match[str]) -> str:
-        wanted = float(line[2]) * _SECONDS[line[3]]
-        return f"{line[1]}{min(wanted, settings.alert_for_seconds_max):g}s"
+        wanted_seconds = float(line[2]) * _SECONDS[line[3]]
+        # In whole milliseconds: Prometheus knows no fractions.
+        return f"{line[1]}{min(wanted_seconds, settings.alert_for_seconds_max) * 1000:.0f}ms"
 
     return re.sub(r"^( +for: )(\d+)([smh])$", shortened, _RULES.read_text(), flags=re.MULTILINE)
 

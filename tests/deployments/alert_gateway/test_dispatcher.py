@@ -40,7 +40,7 @@ def dispatcher(operations: Database, prefect: FakePrefect) -> Dispatcher:
 def receive(operations: Database, **changed: object) -> str:
     labels = {"service": "gateway", "instance": "a:1"}
     one = Episode("ServiceDown/aa/1", "ServiceDown", "service-crashed", "P0", labels, {}, AT, AT)
-    one = Episode(**{**{f: getattr(one, f) for f in one.__slots__}, **changed})  # type: ignore[arg-type]
+    one = Episode(**{**{f: getattr(one, f) for f in one.__slots__}, **changed})
     with operations.transaction() as connection:
         alert_inbox.receive(connection, one)
     return one.episode

@@ -1,0 +1,100 @@
+"""A fault, on real Prometheus and Alertmanager: heard, contained, answered; with its seconds."""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from infra.embedded.supervisor import Supervisor
+from tests.deployments.fix_desk import clear_desk
+from tests.faults.fix_alerting import (
+    course_of,
+    episodes_of,
+    impatient,
+    let_trade,
+    timeline_of,
+    trading_mode,
+)
+from tests.faults.session import session_on
+from tests.fix_stack import Stack
+from trading_core.clock import SystemClock, poll, seconds
+from trading_core.peers import Peer
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.needs("prometheus"),
+    pytest.mark.needs("prometheus-alertmanager"),
+]
+
+
+@pytest.fixture(scope="module")
+def alerting(stack: Stack) -> Iterator[Stack]:
+    """The stack, in a session, with alerts that fire at once; left trading and whole."""
+    clear_desk(stack)
+    with session_on(stack) as session:
+        session.open()
+    with impatient(stack):
+        yield stack
+    let_trade(stack)
+    clear_desk(stack)
+
+
+def test_a_tripped_breaker_is_halted_for_and_asked_about(alerting: Stack) -> None:
+    let_trade(alerting)
+    since = SystemClock().now()
+    with Peer(alerting.settings, "gateway") as gateway:
+        word = {"reason": "a drill of the breaker", "actor": "tests"}
+        gateway.post("/api/v1/circuit-breaker/activate", word)
+
+    course = course_of(alerting, "CircuitBreakerActive", since)
+
+    print(f"breaker: {course}")
+    assert trading_mode(alerting) == "halted"
+    assert course.incident["protection_held"]
+    assert course.incident["status"] == "asking"
+    assert "a drill of the breaker" in course.incident["question"]
+    let_trade(alerting)
+    ended = poll(
+        lambda: "alert ended" in timeline_of(alerting, course.incident["id"]), within=seconds(30)
+    )
+    assert ended, "the incident did not hear that the alert ended"
+    assert len(episodes_of(alerting, "CircuitBreakerActive", since)) == 1
+
+
+def test_a_lost_feed_halts_trading_and_somebody_is_asked(alerting: Stack) -> None:
+    let_trade(alerting)
+    supervisor = Supervisor(alerting.settings.root)
+    since = SystemClock().now()
+    supervisor.end("paper_exchange")
+    try:
+        halted = poll(lambda: trading_mode(alerting) == "halted", within=seconds(60))
+        assert halted, episodes_of(alerting, "MarketDataDisconnected", since)
+        course = course_of(alerting, "MarketDataDisconnected", since)
+    finally:
+        supervisor.begin("paper_exchange")
+        assert poll(alerting.is_whole, within=seconds(60))
+
+    print(f"feed: {course}")
+    assert course.incident["status"] == "asking"
+    assert "Who calls the data provider?" in course.incident["question"]
+
+
+def test_a_service_that_hangs_is_restarted_once(alerting: Stack) -> None:
+    let_trade(alerting)
+    hanging = alerting.process("strategy_engine")
+    since = SystemClock().now()
+    hanging.send_signal(signal.SIGSTOP)
+
+    course = course_of(alerting, "ServiceDown", since, service="strategy_engine")
+
+    print(f"service: {course}")
+    assert alerting.pids()["strategy_engine"] not in (0, hanging.pid)
+    assert course.incident["status"] == "closed"
+    assert trading_mode(alerting) == "running", "it guards no orders: trading went on"
+    assert poll(alerting.is_whole, within=seconds(60))
+
+
+def test_a_test_alert_goes_the_whole_way(alerting: Stack) -> None:
+    answer = alerting.tradeops("run", "send-test-alert", "--param", "test=the whole way")
+
+    assert answer.returncode == 0, answer.stdout + answer.stderr

@@ -98,14 +98,21 @@ def _act(desk: Desk, to: str, reason: str) -> str:
     ensure_clients_pointed(sites)
     # A name service that is down holds nobody up: it is told meanwhile, and seen to at the end.
     naming = ensure_name_switched.submit(sites)
+    try:
+        record = _trade_there(desk, to, reason)
+    finally:
+        naming.wait()
+    named = confirmed({"name": naming.state})
+    named.require_confirmed("the other site trades; run fail-over again for its name")
+    return record
+
+
+def _trade_there(desk: Desk, to: str, reason: str) -> str:
+    sites = desk.sites(to)
     ensure_session_carried_over(sites.target)
     with clients_of(sites.target) as there:
         for name in sites.services:
             ensure_service_running(sites.target, sites.processes, name)
         ensure_books_reconciled(sites.target, there.database, there.broker)
         ensure_trading_carried_on(there.core, reason)
-    record = ensure_switch_recorded(sites)
-    naming.wait()
-    named = confirmed({"name": naming.state})
-    named.require_confirmed("the other site trades; run fail-over again for its name")
-    return record.sentence
+    return ensure_switch_recorded(sites).sentence

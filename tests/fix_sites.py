@@ -1,0 +1,213 @@
+"""Two sites for the tests: real servers, real services, and between them a database at neither.
+
+Smaller than a stack: no orchestrator and no monitoring of their own. What stands outside the sites
+(operations, cloud) is the tests'; the exchange is a child of the home's supervisor.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from infra.embedded import postgres, programs, secrets, stages
+from infra.embedded import stack as embedded
+from infra.embedded.steps import carry_out
+from infra.embedded.supervisor import Supervisor
+from infra.sites import site, standby
+from tests.fix_cloud import LocalCloud
+from tests.fix_postgres import OperationsDatabase
+from tests.fix_stack import PROJECT, free_offset
+from trading_core.broker.client import Broker
+from trading_core.broker.replay import Replay
+from trading_core.clock import seconds
+from trading_core.domain.orders import Order
+from trading_core.peers import Peer
+from trading_core.services import SERVICES
+from trading_core.settings import Settings
+from trading_core.storage import lease
+from trading_core.storage.connect import connect
+from trading_core.storage.lease import Lease
+
+DAY = date(2024, 7, 3)
+_NOT_HERE = "127.0.0.2"
+_OUTSIDE = ("work_pool", "operations_databases", "operations_schema")
+
+
+@dataclass(frozen=True, slots=True)
+class Sites:
+    """A home and a standby.
+
+    Attributes:
+        home: The settings of the stack, and of its first site.
+    """
+
+    home: Settings
+    operations: OperationsDatabase
+
+    @property
+    def standby(self) -> Settings:
+        """The settings of the second site."""
+        return site.standby_of(self.home)
+
+    @property
+    def in_use(self) -> Settings:
+        """The settings of the site that trades."""
+        return site.in_use(self.home)
+
+    @property
+    def other(self) -> Settings:
+        """The settings of the site that does not."""
+        return site.of_site(self.home, site.other_than(self.home, self.in_use.site))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of a process that works on these sites."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("TRADEOPS_")}
+        return kept | self.home.environment()
+
+    def up(self) -> None:
+        """Bring both up, whichever is in use."""
+        for one in (self.in_use, self.other):
+            if one.shares_operations and one is not self.in_use and not site.exists(one):
+                standby.up(self.home, lambda _progress: None)
+            else:
+                _bring_up(one)
+
+    def lease(self) -> Lease:
+        """Return how the lease stands."""
+        with connect(self.operations.app_dsn, application="test") as connection:
+            found = lease.read(connection)
+        assert found is not None
+        return found
+
+    def peer(self, one: Settings, name: str) -> Peer:
+        """Return a client of a service of a site."""
+        return Peer(one, name, answer_within=seconds(10))
+
+    def open_day(self) -> str:
+        """Open a session at the exchange, trading allowed; return a symbol of it."""
+        with self.peer(self.in_use, "gateway") as gateway:
+            body = {"source": "synthetic", "date": DAY.isoformat(), "seed": 7}
+            opened = gateway.post("/api/v1/session", body)
+            replay = Replay.of(self.home)
+            replay.advance(datetime.fromisoformat(opened["opens_at"]) + _minute())
+            replay.close()
+            word = {"reason": "test", "actor": "tests", "resume": True}
+            gateway.post("/api/v1/trading/enable", word)
+        return str(opened["symbols"][0])
+
+    def order(self, one: Settings, strategy: str, sequence: int, symbol: str) -> str:
+        """Have a site's executor send one share; return what became of it."""
+        with Broker.of(self.home) as broker:
+            now = broker.clock().now
+        order = {"strategy": strategy, "symbol": symbol, "side": "buy", "quantity": 1}
+        body = {"now": now.isoformat(), "signals": [{**order, "sequence": sequence}]}
+        with self.peer(one, "trade_executor") as executor:
+            [outcome] = executor.post("/signals", body)["outcomes"]
+        return str(outcome["outcome"])
+
+    def at_exchange(self) -> list[Order]:
+        """Return every order the exchange has."""
+        with Broker.of(self.home) as broker:
+            return broker.orders("all")
+
+    def rows(self, one: Settings, statement: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a statement on a site's trading database."""
+        with connect(one.secret("owner_dsn"), application="test") as connection:
+            return connection.execute(statement.encode()).fetchall()
+
+    def processes(self, one: Settings, *names: str) -> list[psutil.Process]:
+        """Return the processes of services of a site, with their children."""
+        known = Supervisor(one.root).processes()
+        heads = [psutil.Process(known[name].pid) for name in names if known[name].pid]
+        return [one for head in heads for one in (head, *head.children(recursive=True))]
+
+    def of_site(self, one: Settings) -> list[psutil.Process]:
+        """Return every process of a site, its supervisor first: the exchange is not of it."""
+        supervisor = psutil.Process(Supervisor(one.root).pid())
+        names = ("postgres", "redis", *site.IN_USE_ONLY)
+        return [supervisor, *self.processes(one, *names)]
+
+    def python(self, code: str) -> "subprocess.Popen[str]":
+        """Start Python code in a process of its own that works on these sites."""
+        return subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=PROJECT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+
+def killed(processes: list[psutil.Process]) -> None:
+    """Cut the power: SIGKILL to each, the first first."""
+    for one in processes:
+        one.kill()
+    psutil.wait_procs(processes, timeout=10)
+
+
+def frozen(processes: list[psutil.Process]) -> None:
+    """SIGSTOP to each."""
+    for one in processes:
+        one.send_signal(signal.SIGSTOP)
+
+
+def thawed(processes: list[psutil.Process]) -> None:
+    """SIGCONT to each that is still there."""
+    for one in processes:
+        if one.is_running():
+            one.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def running_sites(root: Path, operations: OperationsDatabase, cloud: LocalCloud) -> Iterator[Sites]:
+    """Run two sites for the length of a block."""
+    here = {row.name for row in SERVICES if row.is_of_site} | {"paper_exchange"}
+    home = Settings(
+        state_dir=root,
+        port_offset=free_offset(),
+        aws_endpoint=cloud.endpoint,
+        hosts={row.name: _NOT_HERE for row in SERVICES if row.name not in here},
+    )
+    secrets.make_directory(home.secrets_dir)
+    for name in ("aws_access_key_id", "aws_secret_access_key"):
+        secrets.ensure(home.secrets_dir, name)
+    dsns = {
+        "operations_dsn": operations.app_dsn,
+        "operations_owner_dsn": operations.owner_dsn,
+        "operations_superuser_dsn": operations.superuser_dsn,
+    }
+    for name, dsn in dsns.items():
+        secrets.write(home.secrets_dir, name, dsn.get_secret_value())
+    sites = Sites(home, operations)
+    try:
+        sites.up()
+        yield sites
+    finally:
+        for one in (sites.standby, home):
+            embedded.down(one, lambda _progress: None)
+            postgres.cluster(one.root, one.host, 0).remove()
+
+
+def _bring_up(one: Settings) -> None:
+    rows, supervisor = programs.rows(one), Supervisor(one.root)
+    if not one.shares_operations:
+        embedded._ensure_secrets(one)
+    embedded._ensure_supervised(one, supervisor, rows)
+    asleep = {*_OUTSIDE, *site.asleep(one)}
+    steps = stages.steps(one, supervisor, rows)
+    carry_out([step for step in steps if step.name not in asleep], lambda _progress: None)
+
+
+def _minute() -> Any:
+    return seconds(60)

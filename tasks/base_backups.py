@@ -22,12 +22,13 @@ from infra.postgres.still import Moment
 from infra.postgres.wal import Archive
 from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check, current_run
 from tasks.kernel.evidence import say, show_table, warn
-from trading_core.clock import seconds
+from trading_core.clock import SystemClock, seconds
 from trading_core.errors import CheckFailed
 from trading_core.settings import Settings
-from trading_core.storage import base_backups
+from trading_core.storage import base_backups, recoveries
 from trading_core.storage.base_backups import Entry
 from trading_core.storage.connect import Database, connect
+from trading_core.storage.recoveries import Recovery
 
 AGAIN = "run back-up-database again"
 _SHOWS_WITHIN = seconds(5)
@@ -208,6 +209,12 @@ def notify_base_backups(vault: BaseVault, backup_id: str) -> str:
     known = next((one for one in entries if one.id == backup_id), None)
     standing = f"base backup {backup_id}: {'not taken' if known is None else standing_of(known)}"
     (say if known is not None and known.is_good else warn)(standing)
+    before = [one for one in entries if one.is_good and one.id != backup_id]
+    if known is not None and before and known.size_bytes < before[-1].size_bytes / 2:
+        warn(
+            f"{known.size_bytes / 1e6:.1f} MB is less than half of {before[-1].id} with "
+            f"{before[-1].size_bytes / 1e6:.1f} MB: find out what went before it is the last one"
+        )
     return standing
 
 
@@ -345,8 +352,19 @@ def _restore(vault: BaseVault, backup_id: str) -> None:
     entry = required(vault, backup_id)
     moment = Moment(entry.state_lsn, entry.state_at, entry.state)
     owner = conninfo_to_dict(vault.settings.secret("owner_dsn").get_secret_value())
+    started_at = SystemClock().now()
     tested = restore_test.run(
         vault.live, described(entry), vault.archive, moment, str(owner["dbname"])
     )
+    measured = Recovery(
+        kind="restore_test",
+        subject=backup_id,
+        started_at=started_at,
+        parts={"restore and compare": tested.seconds},
+        rto_seconds=tested.seconds,
+        rpo_seconds=0.0,  # everything up to the moment that was measured
+        outcome=f"{tested.tables} tables with {tested.rows} rows as they were",
+    )
     with vault.operations.transaction() as connection:
         base_backups.set_restored(connection, backup_id, tested.seconds)
+        recoveries.record(connection, measured)

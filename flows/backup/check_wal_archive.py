@@ -4,7 +4,7 @@ When:     every five minutes
 Changes:  nothing
 If red:   less can be restored than was promised. See what the line names: the service wal_archive,
           its slot, the disk; when the log has a gap, run back-up-database at once
-Covers:   BKP-02
+Covers:   BKP-02, GAP-17
 Partly:   BKP-17
 """
 

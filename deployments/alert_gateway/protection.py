@@ -12,6 +12,7 @@ from threading import Lock
 
 import structlog
 
+from infra.sites import site
 from trading_core.clock import SystemClock, seconds
 from trading_core.errors import TradingError
 from trading_core.gateway.protect import halt_now
@@ -138,7 +139,7 @@ class Guard:
 
     def _halt(self, threat: Threat) -> Protection:
         try:
-            report = halt_now(self._settings, f"alert: {threat.summary}", ACTOR)
+            report = halt_now(site.in_use(self._settings), f"alert: {threat.summary}", ACTOR)
         except TradingError as error:
             said = f"halt not possible: {error}"
             return Protection(self._clock.now(), held=False, said=said, is_final=False)
@@ -156,7 +157,9 @@ class Guard:
     def _other_feed_works(self) -> bool:
         """Whether market data is known to come over REST; not knowing is no."""
         try:
-            with Peer(self._settings, "market_data", answer_within=_FEED_WITHIN) as market_data:
+            with Peer(
+                site.in_use(self._settings), "market_data", answer_within=_FEED_WITHIN
+            ) as market_data:
                 return market_data.get("/data/status")["backup_reachable"] is True
         except (TradingError, KeyError, TypeError):
             return False

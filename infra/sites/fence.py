@@ -16,7 +16,7 @@ from trading_core.errors import TradingError, Unreachable
 from trading_core.settings import Settings
 
 TRADING_DATABASE = "trading"
-_ANSWER_WITHIN_SECONDS = 3
+_ANSWER_WITHIN_SECONDS = 1
 _ORDERLY_WITHIN = seconds(25)
 _KILLED_WITHIN = seconds(10)
 

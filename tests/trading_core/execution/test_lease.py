@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -187,6 +187,31 @@ def test_cut_off_from_the_operations_database_it_stops_and_nothing_is_lost(
         link.mend()
         assert poll(lambda: core_has_lease(core), within=seconds(20))
         assert sent(core, signals, 2)
+
+        link.cut()
+        assert orders_after_the_fence(core, SecretStr(straight), signals) == 0
+
+
+def orders_after_the_fence(core: Core, operations: SecretStr, signals: Signals) -> int:
+    """Try to send an order every 100 ms while the lease is taken from a site that hears nothing.
+
+    Returns:
+        How many were sent after another site could have had the lease.
+    """
+    revoked(operations)
+    passed_on: list[bool] = []
+    late = 0
+
+    def tried() -> bool:
+        nonlocal late
+        is_passed_on = finished(operations)  # asked before sending: what is sent later is late
+        with suppress(Unreachable):
+            late += sent(core, signals, 100 + len(passed_on)) and is_passed_on
+        passed_on.append(is_passed_on)
+        return passed_on.count(True) > 20
+
+    assert poll(tried, within=TTL + seconds(20))
+    return late
 
 
 def core_has_lease(core: Core) -> bool:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from tests.fix_cloud import LocalCloud
 from tests.fix_postgres import OperationsDatabase
 from tests.fix_stack import PROJECT, free_offset
 from trading_core.broker.client import Broker
-from trading_core.broker.replay import Replay
+from trading_core.broker.replay import Replay, SessionRequest
 from trading_core.clock import seconds
 from trading_core.domain.orders import Order
 from trading_core.peers import Peer
@@ -37,6 +37,7 @@ from trading_core.storage.connect import connect
 from trading_core.storage.lease import Lease
 
 DAY = date(2024, 7, 3)
+_MINUTE = seconds(60)
 _NOT_HERE = "127.0.0.2"
 _OUTSIDE = ("work_pool", "operations_databases", "operations_schema")
 
@@ -93,16 +94,19 @@ class Sites:
         return Peer(one, name, answer_within=seconds(10))
 
     def open_day(self) -> str:
-        """Open a session at the exchange, trading allowed; return a symbol of it."""
-        with self.peer(self.in_use, "gateway") as gateway:
-            body = {"source": "synthetic", "date": DAY.isoformat(), "seed": 7}
-            opened = gateway.post("/api/v1/session", body)
-            replay = Replay.of(self.home)
-            replay.advance(datetime.fromisoformat(opened["opens_at"]) + _minute())
+        """Have a session open at the exchange and trading allowed; return a symbol of it."""
+        replay = Replay.of(self.home)
+        try:
+            session = replay.session()
+            if session is None:
+                session = replay.open(SessionRequest("synthetic", DAY, seed=7))
+                replay.advance(session.opens_at + _MINUTE)
+        finally:
             replay.close()
+        with self.peer(self.in_use, "gateway") as gateway:
             word = {"reason": "test", "actor": "tests", "resume": True}
             gateway.post("/api/v1/trading/enable", word)
-        return str(opened["symbols"][0])
+        return session.symbols[0]
 
     def order(self, one: Settings, strategy: str, sequence: int, symbol: str) -> str:
         """Have a site's executor send one share; return what became of it."""
@@ -207,7 +211,3 @@ def _bring_up(one: Settings) -> None:
     asleep = {*_OUTSIDE, *site.asleep(one)}
     steps = stages.steps(one, supervisor, rows)
     carry_out([step for step in steps if step.name not in asleep], lambda _progress: None)
-
-
-def _minute() -> Any:
-    return seconds(60)

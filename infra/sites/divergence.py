@@ -1,7 +1,8 @@
 """What an old primary has and the new one has not: rows acknowledged, and then left behind.
 
-Looked for before the old one is rewound, because rewinding is what makes them disappear. The old
-data are served for this, to us alone and read-only, on a port of their own.
+A row that the new one has changed since is among them, as it was. They are looked for before the
+old one is rewound, because rewinding makes them disappear: its data are served for this, to us
+alone and read-only, on a port of their own.
 """
 
 import os

@@ -77,8 +77,13 @@ def status(
 ) -> None:
     """Show every service: what it is doing, and whether it proves to be ready."""
     from infra.embedded import stack
+    from infra.sites import site
 
-    services = stack.status(Settings.read())
+    home = Settings.read()
+    asleep = site.asleep(home)
+    services = tuple(one for one in stack.status(home) if one.name not in asleep)
+    if asleep:  # the other site is in use
+        services += stack.status(site.in_use(home))
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in services], indent=2))
     else:

@@ -150,7 +150,6 @@ class WarmExecutor:
             self._ended.labels(state).inc()
             log.info("run ended", run_id=body["id"], runbook=name, state=state)
 
-
     def _give_up(self, run_id: str, error: BaseException) -> None:
         """Have a run that its engine never finished not look as if it were under way."""
         try:

@@ -5,7 +5,7 @@ in a thread of a process that has done so. What that gives up is isolation: a cr
 runs. They are taken again by the process that comes next, and runbooks converge.
 
 `prefect.flow_engine.run_flow` is importable and not documented, and Prefect's version is pinned:
-tests/deployments/incident_runner proves the two together.
+tests/faults/test_playbooks_killed.py proves the two together.
 """
 
 from collections.abc import Mapping

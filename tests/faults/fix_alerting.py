@@ -15,6 +15,8 @@ from tests.fix_stack import Stack
 from trading_core.clock import SystemClock, poll, seconds
 from trading_core.peers import Peer
 
+_WORD = {"reason": "the test is over", "actor": "tests"}
+
 
 @contextmanager
 def impatient(stack: Stack) -> Iterator[None]:
@@ -49,7 +51,7 @@ class Course:
 
     Attributes:
         heard: Until the gateway had the alert.
-        protected: Until the protective step was done; None: there was none.
+        protected: Until the protective step was confirmed; None: it was not, or there was none.
         settled: Until the incident asked somebody or was closed.
     """
 
@@ -76,7 +78,7 @@ def course_of(stack: Stack, alert: str, since: datetime, **labels: str) -> Cours
 
     assert poll(settled, within=seconds(150)), (found, episodes_of(stack, alert, since))
     seen = found[0]
-    protected_at = seen["protected_at"]
+    protected_at = seen["protected_at"] if seen["protection_held"] else None
     return Course(
         seen,
         heard=(seen["received_at"] - since).total_seconds(),
@@ -135,13 +137,29 @@ def trading_mode(stack: Stack) -> str:
 
 def let_trade(stack: Stack) -> None:
     """Close the breaker and end a halt, as two people would."""
-    word = {"reason": "the test is over", "actor": "tests"}
+    close_breaker(stack)
     with Peer(stack.settings, "gateway", answer_within=seconds(30)) as gateway:
-        gateway.post("/api/v1/circuit-breaker/reset", word)
-        enabled = poll(lambda: _enabled(gateway, word), within=seconds(30))
+        enabled = poll(lambda: _enabled(gateway), within=seconds(30))
     assert enabled, "trading was not enabled"
 
 
-def _enabled(gateway: Peer, word: dict[str, Any]) -> bool:
-    status = gateway.post("/api/v1/trading/enable", {**word, "resume": True})
+def await_quiet(stack: Stack, alert: str) -> None:
+    """Wait until an alert does not fire: what fires on is the same episode, not a new one."""
+    url = f"{stack.settings.url('prometheus')}/api/v1/alerts"
+
+    def is_quiet() -> bool:
+        found = httpx.get(url, trust_env=False, timeout=20).json()["data"]["alerts"]
+        return alert not in {one["labels"]["alertname"] for one in found}
+
+    assert poll(is_quiet, within=seconds(60)), f"{alert} still fires"
+
+
+def close_breaker(stack: Stack) -> None:
+    """Close the breaker, whoever opened it; trading stays as it is otherwise."""
+    with Peer(stack.settings, "gateway", answer_within=seconds(30)) as gateway:
+        gateway.post("/api/v1/circuit-breaker/reset", _WORD)
+
+
+def _enabled(gateway: Peer) -> bool:
+    status = gateway.post("/api/v1/trading/enable", {**_WORD, "resume": True})
     return bool(status["state"]["accepts_orders"])

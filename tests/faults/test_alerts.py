@@ -8,6 +8,8 @@ import pytest
 from infra.embedded.supervisor import Supervisor
 from tests.deployments.fix_desk import clear_desk
 from tests.faults.fix_alerting import (
+    await_quiet,
+    close_breaker,
     course_of,
     episodes_of,
     impatient,
@@ -31,6 +33,7 @@ pytestmark = [
 def alerting(stack: Stack) -> Iterator[Stack]:
     """The stack, in a session, with alerts that fire at once; left trading and whole."""
     clear_desk(stack)
+    close_breaker(stack)
     with session_on(stack) as session:
         session.open()
     with impatient(stack):
@@ -41,6 +44,7 @@ def alerting(stack: Stack) -> Iterator[Stack]:
 
 def test_a_tripped_breaker_is_halted_for_and_asked_about(alerting: Stack) -> None:
     let_trade(alerting)
+    await_quiet(alerting, "CircuitBreakerActive")
     since = SystemClock().now()
     with Peer(alerting.settings, "gateway") as gateway:
         word = {"reason": "a drill of the breaker", "actor": "tests"}
@@ -69,12 +73,13 @@ def test_a_lost_feed_halts_trading_and_somebody_is_asked(alerting: Stack) -> Non
     try:
         halted = poll(lambda: trading_mode(alerting) == "halted", within=seconds(60))
         assert halted, episodes_of(alerting, "MarketDataDisconnected", since)
+        halted_seconds = (SystemClock().now() - since).total_seconds()
         course = course_of(alerting, "MarketDataDisconnected", since)
     finally:
         supervisor.begin("paper_exchange")
         assert poll(alerting.is_whole, within=seconds(60))
 
-    print(f"feed: {course}")
+    print(f"feed: halted after {halted_seconds:.2f} s, {course}")
     assert course.incident["status"] == "asking"
     assert "Who calls the data provider?" in course.incident["question"]
 

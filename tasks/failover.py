@@ -74,8 +74,11 @@ def ensure_site_stopped(one: Settings) -> Change[None] | Unchanged[None]:
 
 
 @action
-def ensure_database_fenced(one: Settings) -> Change[None] | Unchanged[None]:
-    """Make a site's database refuse writes, and end every session in it, by what can be reached."""
+def ensure_database_fenced(sites: Sites) -> Change[None] | Unchanged[None]:
+    """Make the source's database refuse writes, and end its sessions, by what can be reached."""
+    one, found = sites.source, sites.source_standing()
+    if found is not None and found.follows:
+        return Unchanged(f"the database of {one.site} follows: it takes no writes")
     does = f"end the database of {one.site}"
     if fence.answers(one):
         if not fence.database_runs(one):
@@ -88,7 +91,7 @@ def ensure_database_fenced(one: Settings) -> Change[None] | Unchanged[None]:
             gated=True,
             facts={"by": "its supervisor"},
         )
-    if not fence.database_answers(one) or fence.database_is_closed(one):
+    if found is None or fence.database_is_closed(one):
         return Unchanged(f"the database of {one.site} does not answer: nobody of ours writes there")
     return Change(
         does=does,

@@ -92,7 +92,7 @@ def _act(desk: Desk, to: str, reason: str) -> str:
     sites = desk.sites(to)
     ensure_lease_revoked(sites)
     ensure_site_stopped(sites.source)
-    ensure_database_fenced(sites.source)
+    ensure_database_fenced(sites)
     ensure_promoted(sites)
     ensure_lease_given(sites)
     ensure_clients_pointed(sites)

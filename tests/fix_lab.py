@@ -18,8 +18,20 @@ from infra.lab.host import SSH_PORT, LabHost
 from infra.lab.network import Network
 from infra.ssh import Door
 from tests.fix_stack import Stack, free_offset
+from trading_core.clock import seconds
+from trading_core.peers import Peer
 from trading_core.settings import Settings
 
+_UP = """
+from infra.embedded import stack
+from trading_core.settings import Settings
+stack.up(Settings.read(), lambda _: None)
+"""
+# What these tests do without: a third machine runs it, as far as the stack knows.
+_ELSEWHERE = (
+    *("prefect_worker", "incident_runner", "alert_gateway"),
+    *("prometheus", "alertmanager", "cloud", "wal_archive"),
+)
 ON_HOST = ("market_data", "trade_executor")
 _NETWORKS = range(100, 250)
 
@@ -82,29 +94,55 @@ services = [{", ".join(f'"{name}"' for name in services)}]
 """
 
 
-def settings_beside(host: LabHost, state_dir: Path, offset: int) -> Settings:
-    """Return the settings of a stack that runs what is left on this machine."""
+def settings_beside(host: LabHost, state_dir: Path, offset: int, prefect: int) -> Settings:
+    """Return the settings of a stack that runs the rest of the core on this machine.
+
+    Args:
+        prefect: The port of a Prefect server on loopback; it is another stack's.
+    """
+    third = str(host.network.subnet.broadcast_address - 1)
     return Settings(
         state_dir=state_dir,
         host=str(host.network.address.ip),
         port_offset=offset,
-        ports={},
-        hosts=dict.fromkeys(ON_HOST, host.address),
+        ports={"prefect_server": prefect},
+        hosts={
+            **dict.fromkeys(ON_HOST, host.address),
+            **dict.fromkeys(_ELSEWHERE, third),
+            "prefect_server": "127.0.0.1",
+        },
         postgres_dsn=None,
         trading_endpoint=None,
     )
 
 
 @contextmanager
-def stack_beside(host: LabHost, state_dir: Path) -> Iterator[Stack]:
+def stack_beside(host: LabHost, state_dir: Path, prefect: int) -> Iterator[Stack]:
     """Bring a stack up whose market data and executor run on the host."""
-    stack = Stack(settings_beside(host, state_dir, free_offset()))
+    stack = Stack(settings_beside(host, state_dir, free_offset(), prefect))
     (state_dir / FILE).write_text(hosts_toml(host))
     with ExitStack() as leaving:
         for name in (postgres.TRADING, postgres.OPERATIONS):
             place = postgres.cluster(stack.settings.root, stack.settings.host, 0, name=name)
             leaving.callback(place.remove)
         leaving.callback(lambda: stack.tradeops("down"))
-        came_up = stack.tradeops("up")
+        came_up = stack.python(_UP)
         assert came_up.returncode == 0, came_up.stdout + came_up.stderr
         yield stack
+
+
+@pytest.fixture(scope="session")
+def beside_host(
+    lab: Network, stack: Stack, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Stack, LabHost]]:
+    """A core and its host, with a session at 09:00; the services on the host are not started."""
+    prefect = stack.settings.port("prefect_server")
+    place = tmp_path_factory.mktemp("lab-of-a-stack")
+    with (
+        running_host(lab, place) as host,
+        stack_beside(host, tmp_path_factory.mktemp("beside"), prefect) as beside,
+        Peer(beside.settings, "gateway", answer_within=seconds(30)) as gateway,
+    ):
+        wanted = {"source": "synthetic", "date": "2013-10-07", "seed": 1, "symbols": ["ACME"]}
+        gateway.post("/api/v1/session", wanted)
+        yield beside, host

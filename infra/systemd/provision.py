@@ -15,9 +15,11 @@ from infra.systemd.units import Installation, unit, unit_name
 from trading_core import halt_request
 from trading_core.broker.keys import HALVES, PAIR
 from trading_core.errors import ConfigurationError
-from trading_core.services import SERVICES, service
+from trading_core.services import SERVICES, Group, service
 from trading_core.settings import Settings
 
+# The orchestrator and what watches come to the services, and not the other way round.
+_SEEN_FROM_HOSTS = (Group.INFRASTRUCTURE, Group.EXCHANGE, Group.CORE)
 _READABLE, _PRIVATE = 0o644, 0o600
 _UNITS = "/etc/systemd/system"
 # By what a service depends on; beside these each has the token that its control needs.
@@ -79,8 +81,11 @@ def environment(settings: Settings, host: Host, place: Installation) -> str:
     Raises:
         ConfigurationError: A service it must find listens on loopback only.
     """
-    others = {row.name: settings.address(row.name) for row in SERVICES}
-    others = {name: at for name, at in others.items() if at != host.address}
+    others = {
+        row.name: settings.address(row.name)
+        for row in SERVICES
+        if row.group in _SEEN_FROM_HOSTS and settings.address(row.name) != host.address
+    }
     hidden = sorted(name for name, at in others.items() if ip_address(at).is_loopback)
     if hidden:
         raise ConfigurationError(

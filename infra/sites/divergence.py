@@ -5,6 +5,7 @@ old one is rewound, because rewinding makes them disappear: its data are served 
 alone and read-only, on a port of their own.
 """
 
+import json
 import os
 import signal
 import socket
@@ -124,12 +125,14 @@ def _of_table(before: Connection, now: Connection, table: str) -> LeftBehind:
     known = {row[0] for row in now.execute(_hashes(table)).fetchall()} if _has(now, table) else {}
     missing = [row[0] for row in before.execute(_hashes(table)).fetchall() if row[0] not in known]
     rows = before.execute(
-        sql.SQL("SELECT to_jsonb(t) FROM {} AS t WHERE md5(t::text) = ANY(%s) LIMIT %s").format(
-            sql.Identifier(table)
-        ),
+        sql.SQL(
+            "SELECT to_jsonb(t)::text FROM {} AS t WHERE md5(t::text) = ANY(%s) LIMIT %s"
+        ).format(sql.Identifier(table)),
         [missing, ROWS_KEPT_MAX],
     ).fetchall()
-    return LeftBehind(table, len(missing), tuple(row[0] for row in rows))
+    # Decimals stay text: an amount of money is no float, in evidence least of all.
+    kept = tuple(json.loads(row[0], parse_float=str) for row in rows)
+    return LeftBehind(table, len(missing), kept)
 
 
 def _hashes(table: str) -> sql.Composed:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tasks.approvals import Approvals, request_approval
-from tasks.kernel import Change, Grant, Run, Unchanged, action, begin, granted, rehearse
-from tests.fakes.ledger import MemoryLedger
+from tasks.kernel import Change, Grant, Kind, Run, Unchanged, action, begin, granted, rehearse
+from tests.fakes.ledger import DyingLedger, Killed, MemoryLedger
 from tests.fix_approvals import Person, approving, enrol
 from tests.fix_postgres import OperationsDatabase
 from tests.trading_core.approval.sample import a_request
@@ -232,6 +232,29 @@ def test_a_second_run_withdraws_what_a_dead_one_asked(asking: Approvals, unasked
         "withdrawn",
         "its run has ended; run run-1 asks anew",
     )
+
+
+@pytest.mark.parametrize("line", range(5), ids=["asking", "granted", "intent", "effect", "proof"])
+def test_killed_at_any_line_the_next_run_asks_anew_and_converges(
+    asking: Approvals,
+    operations_database: OperationsDatabase,
+    unasked: Run,
+    ledger: MemoryLedger,
+    line: int,
+) -> None:
+    house = House("door")
+    dying = replace(unasked, ledger=DyingLedger(ledger, line, written=line % 2 == 0))
+    with approving(operations_database.owner_dsn) as answered:
+        with begin(dying), pytest.raises(Killed), granted(ask(asking, house)):
+            house.act()
+        opened = set(house.doors)
+        assert opened == (set() if line < 3 else {"door"}), "nothing before the intent is written"
+        with begin(replace(unasked, run_id="run-2")), granted(ask(asking, house)):
+            house.act()
+    assert house.doors == {"door"}
+    assert answered[-1].run_id == ("run-1" if opened else "run-2"), "a dead run's yes is not used"
+    written = ledger.since_intent("a-runbook/tonight/ensure_open/door")
+    assert written == (Kind.INTENT, Kind.EFFECT, Kind.PROOF)
 
 
 def test_a_dry_run_asks_nobody(asking: Approvals, unasked: Run) -> None:

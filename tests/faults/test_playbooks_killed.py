@@ -37,30 +37,30 @@ def orchestrator(stack: Stack) -> Iterator[Orchestrator]:
         yield one
 
 
-def test_playbooks_killed_at_three_points_are_done_once(
-    stack: Stack, orchestrator: Orchestrator
+@pytest.mark.parametrize(
+    ("watched", "point"),
+    [(name, points[number]) for number, (name, (_, points)) in enumerate(PLAYBOOKS.items())],
+)
+def test_playbooks_killed_together_are_each_done_once(
+    stack: Stack, orchestrator: Orchestrator, watched: str, point: str
 ) -> None:
-    subject = f"killed at {SystemClock().now():%F %T}"
-    for number in range(3):
-        runs = {
-            name: _start(orchestrator, name, given, f"{name} {subject}, {number}")
-            for name, (given, _) in PLAYBOOKS.items()
-        }
-        watched = list(PLAYBOOKS)[number]
-        point = PLAYBOOKS[watched][1][number]
-        assert poll(
-            lambda: _intends(stack, f"{watched}/{watched} {subject}, {number}/{point}"),  # noqa: B023
-            within=seconds(120),
-            every=timedelta(milliseconds=5),
-        ), f"{watched} never came to {point}"
-        stack.process("incident_runner").kill()
+    at = f"{SystemClock().now():%F %T}"
+    runs = {
+        name: _start(orchestrator, name, given, f"{name} killed at {at}")
+        for name, (given, _) in PLAYBOOKS.items()
+    }
+    came = poll(
+        lambda: _intends(stack, f"{watched}/{watched} killed at {at}/{point}"),
+        within=seconds(120),
+        every=timedelta(milliseconds=5),
+    )
+    assert came, f"{watched} never came to {point}"
+    stack.process("incident_runner").kill()
 
-        for name, run in runs.items():
-            done = poll(lambda: orchestrator.run(run.id).is_final, within=seconds(150))  # noqa: B023
-            ended = orchestrator.run(run.id)
-            assert done, (name, ended)
-            assert ended.is_completed, (name, ended)
-            _assert_done_once(stack, name, f"{name} {subject}, {number}")
+    for name, run in runs.items():
+        ended = _ended(orchestrator, run)
+        assert ended.is_completed, (name, ended)
+        _assert_done_once(stack, name, f"{name} killed at {at}")
 
 
 def test_sigterm_lets_a_run_end(stack: Stack, orchestrator: Orchestrator) -> None:
@@ -93,6 +93,11 @@ def test_starting_a_runbook_does_not_bury_what_runs_warm(
 def _start(orchestrator: Orchestrator, name: str, given: dict[str, str], subject: str) -> FlowRun:
     deployment = orchestrator.deployment(name)
     return orchestrator.start(deployment, {**given, "alert": subject, "requested_by": "tests"})
+
+
+def _ended(orchestrator: Orchestrator, run: FlowRun) -> FlowRun:
+    poll(lambda: orchestrator.run(run.id).is_final, within=seconds(150))
+    return orchestrator.run(run.id)
 
 
 def _intends(stack: Stack, key: str) -> bool:

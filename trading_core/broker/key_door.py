@@ -36,20 +36,15 @@ class KeyUse:
 
 
 class KeyDoor:
-    """The key door of one exchange. Threads may share one.
+    """The key door of one exchange, knocked at a few times a quarter: no connection is kept.
 
     Every method raises `Unreachable` when the exchange does not answer, `CheckFailed` when it
     refuses, and `ConfigurationError` when it does not know our admin token.
     """
 
     def __init__(self, base_url: str, admin_token: SecretStr) -> None:
-        self._client = httpx.Client(
-            base_url=base_url,
-            headers={"Authorization": f"Bearer {admin_token.get_secret_value()}"},
-            timeout=_ANSWER_SECONDS_MAX,
-            trust_env=False,
-            verify=base_url.startswith("https:"),
-        )
+        self._base_url = base_url
+        self._admin_token = admin_token
 
     @classmethod
     def of(cls, settings: Settings) -> "KeyDoor | None":
@@ -57,10 +52,6 @@ class KeyDoor:
         if settings.trading_endpoint is not None:
             return None
         return cls(settings.url("paper_exchange"), settings.secret(ADMIN_TOKEN))
-
-    def close(self) -> None:
-        """Give the connections back."""
-        self._client.close()
 
     def report(self) -> list[KeyUse]:
         """Return every key ever issued and how it is used, oldest first."""
@@ -84,7 +75,15 @@ class KeyDoor:
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         try:
-            response = self._client.request(method, path, json=body)
+            response = httpx.request(
+                method,
+                f"{self._base_url}{path}",
+                json=body,
+                headers={"Authorization": f"Bearer {self._admin_token.get_secret_value()}"},
+                timeout=_ANSWER_SECONDS_MAX,
+                trust_env=False,
+                verify=self._base_url.startswith("https:"),
+            )
         except httpx.HTTPError as error:
             raise _silent(type(error).__name__) from error
         if response.status_code == httpx.codes.UNAUTHORIZED:

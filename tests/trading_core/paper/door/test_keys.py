@@ -34,7 +34,6 @@ def exchange(state_dir: Path) -> Iterator[tuple[str, KeyDoor]]:
         url = str(client.base_url).rstrip("/")
         door = KeyDoor(url, SecretStr("the admin token"))
         yield url, door
-        door.close()
 
 
 def endpoint(url: str, pair: KeyPair = SECOND) -> Endpoint:
@@ -146,7 +145,6 @@ def test_the_key_door_needs_its_own_token(tmp_path: Path) -> None:
         stranger = KeyDoor(url, SecretStr("guess"))
         with pytest.raises(ConfigurationError, match="admin token"):
             stranger.report()
-        stranger.close()
 
 
 def test_an_exchange_without_an_admin_token_has_no_key_door(tmp_path: Path) -> None:

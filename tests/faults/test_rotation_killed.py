@@ -1,0 +1,108 @@
+"""SIGKILL a rotation at three points, run it again each time: it rotates once, and ends."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from infra.secret_store import open_store
+from tests.faults.session import in_record, session_on
+from tests.fix_approvals import approving
+from tests.fix_stack import PROJECT, Stack
+from trading_core.clock import poll, seconds
+from trading_core.secret_store.contract import Stage
+
+pytestmark = pytest.mark.slow
+
+POINTS = ("ensure_next_let_in", "ensure_next_handed_out", "ensure_former_refused")
+_RUN = """
+import sys
+from {module} import {function} as runbook
+runbook("drill of a killed rotation", float(sys.argv[1]))
+"""
+RUNBOOKS = {
+    "rotate-database-password": ("trading_database_login", "rotate_database_password"),
+    "rotate-broker-key": ("broker_key", "rotate_broker_key"),
+}
+
+
+@pytest.fixture
+def approved(stack: Stack) -> Iterator[Stack]:
+    with session_on(stack) as session:
+        session.open()
+    with approving(stack.settings.secret("operations_owner_dsn")):
+        yield stack
+
+
+@pytest.mark.parametrize("runbook", RUNBOOKS)
+def test_killed_three_times_on_its_way_it_rotates_once(approved: Stack, runbook: str) -> None:
+    name, _ = RUNBOOKS[runbook]
+    store = open_store(approved.settings)
+    before, promoted = store.read(name, Stage.CURRENT), promotions(approved, runbook)
+    for point in POINTS:
+        known = intents(approved, runbook, point)
+        with started(approved, runbook, older_than_days=0) as process:
+            assert poll(
+                lambda point=point, known=known: intents(approved, runbook, point) > known,  # type: ignore[misc]
+                within=seconds(120),
+                every=timedelta(milliseconds=2),
+            ), f"{runbook} never came to {point}"
+            process.kill()
+        assert approved.is_whole()
+    # What is under way is ended; nothing new is begun: the secret is of today.
+    with started(approved, runbook, older_than_days=1) as process:
+        assert process.wait(timeout=240) == 0
+
+    after = store.read(name, Stage.CURRENT)
+    assert after is not None
+    assert before is None or after.id != before.id
+    assert store.read(name, Stage.PENDING) is None
+    assert store.read(name, Stage.PREVIOUS) is None
+    assert promotions(approved, runbook) == promoted + 1
+    assert_every_intent_is_closed(approved, runbook)
+    assert approved.is_whole()
+
+
+class _Ended(subprocess.Popen[bytes]):
+    """A process that is ended, not waited for, when its block is left."""
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self.wait()
+
+
+def started(stack: Stack, runbook: str, *, older_than_days: float) -> _Ended:
+    """Start a runbook in a process of its own, against the stack's Prefect."""
+    function = RUNBOOKS[runbook][1]
+    code = _RUN.format(module=f"flows.security.{function}", function=function)
+    api = {"PREFECT_API_URL": f"{stack.settings.url('prefect_server')}/api"}
+    return _Ended(
+        [sys.executable, "-c", code, str(older_than_days)],
+        cwd=PROJECT,
+        env=stack.environment | api,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def intents(stack: Stack, runbook: str, step: str) -> int:
+    question = "SELECT count(*) FROM effect_ledger WHERE key LIKE %s AND kind = 'intent'"
+    return int(str(in_record(stack, question, f"{runbook}/%/{step}/%")[0][0]))
+
+
+def promotions(stack: Stack, runbook: str) -> int:
+    question = "SELECT count(*) FROM effect_ledger WHERE key LIKE %s AND kind = 'proof'"
+    return int(str(in_record(stack, question, f"{runbook}/%/ensure_next_current/%")[0][0]))
+
+
+def assert_every_intent_is_closed(stack: Stack, runbook: str) -> None:
+    lines = in_record(
+        stack,
+        "SELECT key, kind FROM effect_ledger WHERE key LIKE %s ORDER BY seq",
+        f"{runbook}/%/ensure_%",
+    )
+    last: dict[str, str] = {str(key): str(kind) for key, kind in lines}
+    assert set(last.values()) == {"proof"}, last

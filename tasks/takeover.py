@@ -3,10 +3,12 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from infra.embedded.supervisor import Supervisor
 from tasks.control import Core
 from tasks.kernel import Change, Unchanged, action, current_run
 from tasks.reconciliation import compare, our_books, their_books
 from tasks.sites import Sites
+from trading_core import durable
 from trading_core.broker.contract import TradingApi
 from trading_core.broker.replay import Replay, ReplaySession, SessionRequest
 from trading_core.clock import SystemClock, seconds
@@ -66,6 +68,24 @@ def ensure_session_carried_over(target: Settings) -> Change[None] | Unchanged[No
         holds=lambda: file.read() == wanted,
         within=_SHOWS_WITHIN,
         facts={"session": session.session_id, "market_time": str(session.now)},
+    )
+
+
+@action
+def ensure_old_permission_void(target: Settings) -> Change[None] | Unchanged[None]:
+    """Have the target's executor start without the permission it had at its last turn.
+
+    What it kept on its disk then would let it trade before its books were compared.
+    """
+    path = target.root / "executor" / "state.json"
+    known = Supervisor(target.root).processes().get("trade_executor")
+    if not path.exists() or known is None or not known.is_down:
+        return Unchanged(f"no executor of {target.site} waits with a permission of before")
+    return Change(
+        does=f"void what the executor of {target.site} was allowed before",
+        act=lambda _fence: durable.remove(path),
+        holds=lambda: not path.exists(),
+        within=_SHOWS_WITHIN,
     )
 
 

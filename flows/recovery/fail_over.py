@@ -39,6 +39,7 @@ from tasks.sites import (
 )
 from tasks.takeover import (
     ensure_books_reconciled,
+    ensure_old_permission_void,
     ensure_session_carried_over,
     ensure_switch_recorded,
     ensure_trading_carried_on,
@@ -110,6 +111,7 @@ def _act(desk: Desk, to: str, reason: str) -> str:
 def _trade_there(desk: Desk, to: str, reason: str) -> str:
     sites = desk.sites(to)
     ensure_session_carried_over(sites.target)
+    ensure_old_permission_void(sites.target)
     with clients_of(sites.target) as there:
         for name in sites.services:
             ensure_service_running(sites.target, sites.processes, name)

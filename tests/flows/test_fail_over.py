@@ -207,7 +207,9 @@ def test_failing_back_loses_nothing_and_leaves_both_sites_the_same(sites: Sites)
     fail_back("the home is repaired")
 
     assert sites.in_use.site == sites.home.site
-    assert newest(sites, "failback").rpo_seconds == 0
+    record = newest(sites, "failback")
+    assert record.rpo_seconds == 0
+    assert record.parts["resume"] > 0, "by the runbook, not by the home's permission of before"
     assert sites.order(sites.home, "home", 1, symbol) == "sent"
     assert poll(lambda: level(sites), within=seconds(20))
     assert not differences(sites)

@@ -44,6 +44,15 @@ def test_a_halt_always_wins_with_any_token_or_none(
     assert control.halted(after, word, kind) == after
 
 
+@given(states, words)
+def test_a_pause_stops_orders_and_ends_neither_halt_nor_breaker(
+    state: TradingState, word: Word
+) -> None:
+    after = control.paused(state, word)
+    assert not after.accepts_orders
+    assert (after.mode, after.breaker) == (state.mode, state.breaker)
+
+
 @given(states, words, st.booleans())
 def test_trading_is_enabled_only_by_the_newest_word_with_the_breaker_closed_and_no_halt_ignored(
     state: TradingState, word: Word, resume: bool

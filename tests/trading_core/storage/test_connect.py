@@ -1,13 +1,17 @@
 """A database that is gone is said to be gone, in bounded time, and found again when it is back."""
 
+from pathlib import Path
+
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 from pydantic import SecretStr
 
+from infra.embedded import secrets
 from tests.fix_postgres import TradingDatabase, free_port
 from trading_core.clock import poll, seconds
 from trading_core.errors import Unreachable
+from trading_core.live_secret import SecretFile
 from trading_core.storage.connect import Database, connect
 
 
@@ -116,3 +120,35 @@ def test_a_pool_finds_a_database_that_comes_later(trading_database: TradingDatab
                 assert poll(lambda: database.health().ok, within=seconds(30))
         finally:
             admin.execute("ALTER ROLE trading_app LOGIN")
+
+
+def test_a_rotated_login_is_used_from_the_next_transaction_on(
+    trading_database: TradingDatabase, tmp_path: Path
+) -> None:
+    file = tmp_path / "trading_dsn"
+    file.write_text(trading_database.app_dsn.get_secret_value())
+    with Database(SecretFile(file), application="test") as database:
+        assert logged_in_as(database) == "trading_app"
+        with database.transaction() as lent:
+            secrets.write(tmp_path, file.name, trading_database.owner_dsn.get_secret_value())
+            assert logged_in_as(database) == "tradeops_owner"
+            # One that is lent out is not taken away in the middle of its transaction.
+            assert lent.execute("SELECT session_user").fetchone() == ("trading_app",)
+        assert {logged_in_as(database) for _ in range(10)} == {"tradeops_owner"}
+
+
+def test_a_login_is_kept_while_its_file_is_away(
+    trading_database: TradingDatabase, tmp_path: Path
+) -> None:
+    file = tmp_path / "trading_dsn"
+    file.write_text(trading_database.app_dsn.get_secret_value())
+    with Database(SecretFile(file), application="test") as database:
+        assert logged_in_as(database) == "trading_app"
+        file.unlink()
+        assert logged_in_as(database) == "trading_app"
+
+
+def logged_in_as(database: Database) -> str:
+    with database.transaction() as connection:
+        row = connection.execute("SELECT session_user").fetchone()
+    return str(row[0]) if row else ""

@@ -31,7 +31,7 @@ class ApprovalForm(RunInput):
 
     answer: str = Field(description="yes or no")
     name: str = Field(description="Your name, as your token has it")
-    reason: str = Field(description="Why, in the words you gave to the command below")
+    reason: str = Field(description="Why, in the words you gave to the command above")
     approval_code: str = Field(description="Printed by the command above")
 
 

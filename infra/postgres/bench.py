@@ -5,6 +5,7 @@ compress about as trading data do), and takes them down again. pg_dump of the sa
 run is the yardstick. MB/s are of uncompressed data; what else the machine does counts in.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -38,7 +39,8 @@ def main() -> None:
         settings = opened.enter_context(_surroundings(root, live))
         opened.enter_context(WalArchive(settings, Metrics()))
         size = _fill(settings, megabytes)
-        _say(f"state {size / 1e6:.0f} MB, PostgreSQL {live.binaries.major}")
+        busy = f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+        _say(f"state {size / 1e6:.0f} MB, PostgreSQL {live.binaries.major}, load {busy}")
         _measure(settings, live, size)
 
 
@@ -83,12 +85,6 @@ def _fill(settings: Settings, megabytes: int) -> int:
 
 
 def _measure(settings: Settings, live: postgres.Cluster, size: int) -> None:
-    def timed(what: str, do: Callable[[], str]) -> None:
-        began = stopwatch_seconds()
-        note = do()
-        took = stopwatch_seconds() - began
-        _say(f"{what:<42} {took:7.1f} s {size / 1e6 / took:8.0f} MB/s  {note}")
-
     owner, places = settings.secret("owner_dsn"), settings.root / "backups" / "base"
     places.mkdir(parents=True)
     bucket = Bucket.of(settings)
@@ -120,11 +116,18 @@ def _measure(settings: Settings, live: postgres.Cluster, size: int) -> None:
         programs.run(live.binaries, command, owner)
         return f"{dump.stat().st_size / 1e6:.0f} MB stored, not restored"
 
-    timed("base backup to disk, checksums", take)
-    timed("copy to the bucket", copy)
-    timed("fingerprint of every table", measure)
-    timed("restore test: unpack, verify, replay, compare", prove)
-    timed("pg_dump -Fc, for comparison", dump_it)
+    _timed(size, "base backup to disk, checksums", take)
+    _timed(size, "copy to the bucket", copy)
+    _timed(size, "fingerprint of every table", measure)
+    _timed(size, "restore test: unpack, verify, replay, compare", prove)
+    _timed(size, "pg_dump -Fc, for comparison", dump_it)
+
+
+def _timed(size: int, what: str, do: Callable[[], str]) -> None:
+    began = stopwatch_seconds()
+    note = do()
+    took = stopwatch_seconds() - began
+    _say(f"{what:<46} {took:7.1f} s {size / 1e6 / took:7.0f} MB/s  {note}")
 
 
 def _say(line: str) -> None:

@@ -1,9 +1,8 @@
-"""SIGKILL a runbook while it works on a host: run again, it finishes, and changes the world once."""
+"""SIGKILL a runbook while it works on a host: run again, it finishes what was begun."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -29,7 +28,7 @@ def api(stack: Stack) -> str:
 
 
 @pytest.fixture
-def whole(beside_host: tuple[Stack, LabHost], api: str) -> Iterator[tuple[Stack, LabHost]]:
+def whole(beside_host: tuple[Stack, LabHost], api: str) -> tuple[Stack, LabHost]:
     """Everything running, and trading allowed."""
     stack, host = beside_host
     host.up()
@@ -39,7 +38,7 @@ def whole(beside_host: tuple[Stack, LabHost], api: str) -> Iterator[tuple[Stack,
         if state_of(stack)["breaker"] == "OPEN":
             gateway.post("/api/v1/circuit-breaker/reset", word)
         gateway.post("/api/v1/trading/enable", word | {"resume": True})
-    yield stack, host
+    return stack, host
 
 
 @pytest.mark.parametrize(
@@ -89,7 +88,7 @@ def begin(stack: Stack, api: str, call: str) -> "subprocess.Popen[bytes]":
     """Start a runbook in a process of its own, as a worker would."""
     module = call.partition("(")[0].rpartition(".")[0]
     code = f"import flows.{module}; flows.{call}"
-    variables = {"PREFECT_API_URL": api, "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": ""}
+    variables = {"PREFECT_API_URL": api}
     return subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=PROJECT,

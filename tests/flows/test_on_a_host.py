@@ -32,6 +32,7 @@ from trading_core.clock import poll, seconds
 from trading_core.domain.orders import Order, OrderRequest, OrderType, Side
 from trading_core.errors import CheckFailed, NotVerified, Unreachable
 from trading_core.peers import Peer
+from trading_core.services import Group, in_group
 from trading_core.settings import Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.lab]
@@ -191,6 +192,24 @@ def test_a_restart_holds_orders_and_lets_them_go_on(whole: Stack, host: LabHost)
         "let new orders go on",
     ]
     assert pid_of(whole, EXECUTOR) != before
+    assert trading(whole)["accepts_orders"]
+
+
+def test_rehearsals_say_what_they_would_do_and_do_nothing(whole: Stack, host: LabHost) -> None:
+    before = pid_of(whole, EXECUTOR)
+
+    restart = restart_service(EXECUTOR, "drill", dry_run=True, return_state=True)
+    start = start_service(EXECUTOR, dry_run=True, return_state=True)
+    kill = kill_switch("drill", stop_services=True, dry_run=True, return_state=True)
+
+    assert plan_of(restart, "restart-service") == ["hold new orders", "restart trade_executor"]
+    assert start.is_completed(), start
+    assert plan_of(kill, "kill-switch") == [
+        "open the circuit breaker",
+        "halt trading",
+        *(f"stop {row.name} at once" for row in reversed(in_group(Group.CORE))),
+    ]
+    assert pid_of(whole, EXECUTOR) == before
     assert trading(whole)["accepts_orders"]
 
 

@@ -151,7 +151,9 @@ def ensure_switch_recorded(sites: Sites) -> Change[Recovery] | Unchanged[Recover
         return Unchanged("nothing was switched since the last record", before)
 
     def write(_fence: int) -> Recovery:
-        recovery = measured(kind, sites.target.site, taken)
+        found = sites.lease()
+        began_at = found.switch_began_at if found is not None else None
+        recovery = measured(kind, sites.target.site, taken, began_at or taken[0].at)
         with sites.operations.transaction() as connection:
             recoveries.record(connection, recovery)
         return recovery
@@ -169,12 +171,19 @@ def ensure_switch_recorded(sites: Sites) -> Change[Recovery] | Unchanged[Recover
     )
 
 
-def measured(kind: str, to: str, taken: list[Taken]) -> Recovery:
+def measured(kind: str, to: str, taken: list[Taken], began_at: datetime) -> Recovery:
     """Return the record of a switch from its lines in the ledger, whatever runs it took.
 
-    The recovery time counts from when the old site was last seen, or from the first line if that
-    was earlier, to the last proof. A step that was done already adds nothing to its part.
+    The recovery time counts from when the old site was last seen, or from the request for approval
+    if that was earlier, to the last proof. A step that was done already adds nothing to its part.
+
+    Args:
+        taken: The ledger's lines since the last record, oldest first.
+        began_at: When the lease was revoked.
     """
+    # A request leaves two lines: asked, and granted. Those before are of requests nobody granted.
+    asked = [one.at for one in taken if one.step in _PARTS["decide"] and one.at <= began_at][-2:]
+    taken = [one for one in taken if one.at >= min([*asked, began_at])]
     lost = [one.facts for one in taken if "rpo_seconds" in one.facts]
     seen = [datetime.fromisoformat(str(one["seen_at"])) for one in lost if one.get("seen_at")]
     started_at = min([taken[0].at, *seen])

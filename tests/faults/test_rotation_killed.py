@@ -4,7 +4,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
+from signal import SIGKILL
+from typing import Any
 
+import psycopg
 import pytest
 
 from infra.secret_store import open_store
@@ -37,23 +41,19 @@ def approved(stack: Stack) -> Iterator[Stack]:
 
 
 @pytest.mark.parametrize("runbook", RUNBOOKS)
-def test_killed_three_times_on_its_way_it_rotates_once(approved: Stack, runbook: str) -> None:
+def test_killed_three_times_on_its_way_it_rotates_once(
+    approved: Stack, runbook: str, tmp_path: Path
+) -> None:
     name, _ = RUNBOOKS[runbook]
     store = open_store(approved.settings)
     before, promoted = store.read(name, Stage.CURRENT), promotions(approved, runbook)
     for point in POINTS:
-        known = intents(approved, runbook, point)
-        with started(approved, runbook, older_than_days=0) as process:
-            assert poll(
-                lambda point=point, known=known: intents(approved, runbook, point) > known,  # type: ignore[misc]
-                within=seconds(120),
-                every=timedelta(milliseconds=2),
-            ), f"{runbook} never came to {point}"
-            process.kill()
-        assert approved.is_whole()
+        with started(approved, runbook, tmp_path, older_than_days=0) as process:
+            kill_at(approved, runbook, point, process)
+            assert process.returncode == -SIGKILL, (tmp_path / "said").read_text()[-4000:]
     # What is under way is ended; nothing new is begun: the secret is of today.
-    with started(approved, runbook, older_than_days=1) as process:
-        assert process.wait(timeout=240) == 0
+    with started(approved, runbook, tmp_path, older_than_days=1) as process:
+        assert process.wait(timeout=240) == 0, (tmp_path / "said").read_text()[-4000:]
 
     after = store.read(name, Stage.CURRENT)
     assert after is not None
@@ -73,24 +73,40 @@ class _Ended(subprocess.Popen[bytes]):
         self.wait()
 
 
-def started(stack: Stack, runbook: str, *, older_than_days: float) -> _Ended:
+def kill_at(stack: Stack, runbook: str, step: str, process: _Ended) -> None:
+    """Kill the run as soon as it has written down that it is about to make a change."""
+    dsn = stack.settings.secret("operations_dsn").get_secret_value()
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        known = intents(connection, runbook, step)
+        poll(
+            lambda: intents(connection, runbook, step) > known or process.poll() is not None,
+            within=seconds(240),
+            every=timedelta(milliseconds=5),
+        )
+    process.kill()
+    process.wait()
+
+
+def started(stack: Stack, runbook: str, directory: Path, *, older_than_days: float) -> _Ended:
     """Start a runbook in a process of its own, against the stack's Prefect."""
     function = RUNBOOKS[runbook][1]
     code = _RUN.format(module=f"flows.security.{function}", function=function)
     api = {"PREFECT_API_URL": f"{stack.settings.url('prefect_server')}/api"}
-    return _Ended(
-        [sys.executable, "-c", code, str(older_than_days)],
-        cwd=PROJECT,
-        env=stack.environment | api,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with (directory / "said").open("wb") as said:
+        return _Ended(
+            [sys.executable, "-c", code, str(older_than_days)],
+            cwd=PROJECT,
+            env=stack.environment | api,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
 
 
-def intents(stack: Stack, runbook: str, step: str) -> int:
+def intents(connection: psycopg.Connection[Any], runbook: str, step: str) -> int:
     question = "SELECT count(*) FROM effect_ledger WHERE key LIKE %s AND kind = 'intent'"
-    return int(str(in_record(stack, question, f"{runbook}/%/{step}/%")[0][0]))
+    row = connection.execute(question, [f"{runbook}/%/{step}/%"]).fetchone()
+    return int(row[0]) if row else 0
 
 
 def promotions(stack: Stack, runbook: str) -> int:

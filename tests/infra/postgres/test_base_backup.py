@@ -135,6 +135,25 @@ def test_a_full_disk_is_told_as_what_tar_says(taken: BaseBackup, own: Path) -> N
         subprocess.run(["umount", str(own / "full")], check=True)
 
 
+def test_a_disk_that_fills_up_while_it_copies_leaves_nothing_and_the_next_is_whole(
+    server: CopiedServer, tmp_path: Path
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root to mount a small disk")
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=18m", "tmpfs", str(small)], check=True)
+    try:
+        with pytest.raises(CheckFailed, match="No space left on device"):
+            base_backup.take(server.replication_dsn, small, "full")
+        assert list(small.iterdir()) == []
+        subprocess.run(["mount", "-o", "remount,size=500m", str(small)], check=True)
+        again = base_backup.take(server.replication_dsn, small, "full")
+        assert base_backup.changed_files(again) == []
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
 def test_a_backup_is_never_written_over(server: CopiedServer, taken: BaseBackup) -> None:
     with pytest.raises(CheckFailed, match="expected none of this name"):
         base_backup.take(server.replication_dsn, taken.directory.parent, taken.id)

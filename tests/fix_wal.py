@@ -9,9 +9,10 @@ from datetime import datetime
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 from pydantic import SecretStr
 
-from infra.embedded import postgres
+from infra.embedded import postgres, roles
 from infra.postgres import base_backup, programs, recovery, recovery_plan, wal
 from infra.postgres.base_backup import BaseBackup
 from infra.postgres.lsn import position
@@ -43,7 +44,7 @@ class Story:
 
     def write(self, *rows: int) -> None:
         """Commit each row by itself."""
-        with psycopg.connect(self.cluster.superuser_dsn, autocommit=True) as connection:
+        with psycopg.connect(in_trading(self.server.superuser_dsn), autocommit=True) as connection:
             for row in rows:
                 connection.execute("INSERT INTO acked VALUES (%s)", [row])
                 self.moments[row] = SystemClock().now()
@@ -51,7 +52,7 @@ class Story:
     def next_segment(self) -> None:
         """Have the server go on in a new segment, and wait until the one before is archived."""
         name = self.server.value("SELECT pg_walfile_name(pg_current_wal_lsn())")
-        self.server.execute("SELECT pg_switch_wal()")
+        self.server.value("SELECT pg_switch_wal()")
         assert poll((self.archive.directory / str(name)).exists, within=seconds(20)), name
 
     def take_backup(self) -> BaseBackup:
@@ -98,8 +99,13 @@ class Story:
 
 def rows_of(dsn: SecretStr) -> list[int]:
     """Return the rows a server has."""
-    with psycopg.connect(dsn.get_secret_value()) as connection:
+    with psycopg.connect(in_trading(dsn)) as connection:
         return [row[0] for row in connection.execute("SELECT n FROM acked ORDER BY n")]
+
+
+def in_trading(dsn: SecretStr) -> str:
+    """Return a server's DSN with the trading database in it."""
+    return make_conninfo(dsn.get_secret_value(), dbname=roles.TRADING)
 
 
 def seal(directory: Path) -> None:

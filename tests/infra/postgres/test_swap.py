@@ -1,5 +1,6 @@
 """A recovered server takes the live one's place; its log goes on, and so does the archive."""
 
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -7,9 +8,10 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from infra.embedded import account
+from infra.embedded import account, roles
 from infra.postgres import recovery, swap
 from infra.postgres.recovery import Scratch
 from infra.postgres.recovery_plan import Plan, Wanted, make
@@ -152,3 +154,29 @@ def test_replaced_data_are_kept_and_then_forgotten(story: Story) -> None:
         (story.cluster.home / f"data.before-{name}").mkdir()
 
     assert swap.forget_kept(story.cluster, timedelta(days=7)) == [f"data.before-{old}"]
+
+
+def test_a_restored_server_takes_the_present_logins_and_no_former_one(story: Story) -> None:
+    places = story.root / "logins"
+    shutil.copytree(story.server.settings.secrets_dir, places)
+    before = (places / "trading_dsn").read_text().strip()
+    story.await_archived()
+    plan = story.plan()
+    first, second = roles.TRADING_SERVER.roles[1].logins
+    present = before.replace(first, second)
+    (places / "trading_dsn").write_text(present)
+
+    scratch = Scratch(story.cluster, story.cluster.home / "restore")
+    scratch.unpack(plan)
+    scratch.supply(plan)
+    with (
+        scratch.promoted(plan) as recovered,
+        psycopg.connect(recovered.dsn.get_secret_value(), autocommit=True) as connection,
+    ):
+        roles.reassert(connection, places)
+        logins = connection.execute("SELECT rolname, rolcanlogin FROM pg_authid").fetchall()
+        may = {str(name): bool(allowed) for name, allowed in logins}
+
+    assert may[second] is True
+    assert not may[first]
+    assert may["tradeops_owner"] is True

@@ -25,7 +25,7 @@ from trading_core.approval.starter import Starter, fault_of_start
 from trading_core.clock import poll, seconds, stopwatch_seconds
 from trading_core.errors import CheckFailed, Unreachable
 from trading_core.storage import approvals as stored
-from trading_core.storage import people
+from trading_core.storage import notices, people
 from trading_core.storage.connect import Database
 
 ANSWER_WITHIN = timedelta(minutes=30)
@@ -151,8 +151,7 @@ class _Wait:
 
     def _grant(self, found: Judgement) -> Grant:
         sentence = f"approved by {' and '.join(answer.name for answer in found.yes)}"
-        with self.approvals.database.transaction() as connection:
-            stored.end(connection, self.request.id, stored.Ending("granted", sentence))
+        self._write_ending("granted", sentence)
         grant = Grant(
             request_id=self.request.id,
             digest=self.request.digest,
@@ -167,13 +166,17 @@ class _Wait:
         return grant
 
     def _end(self, outcome: str, sentence: str) -> NoReturn:
-        with self.approvals.database.transaction() as connection:
-            stored.end(connection, self.request.id, stored.Ending(outcome, sentence))
+        self._write_ending(outcome, sentence)
         self._note(f"{outcome}: {sentence}", {})
         raise CheckFailed(
             f"{self.run.runbook}: expected approval of {'; '.join(self.request.gated)}; {sentence}",
             next_step=f"nothing was changed; run {self.run.runbook} again to ask anew",
         )
+
+    def _write_ending(self, outcome: str, sentence: str) -> None:
+        with self.approvals.database.transaction() as connection:
+            stored.end(connection, self.request.id, stored.Ending(outcome, sentence))
+            notices.write(connection, _thread(self.request), "ended", f"{outcome}: {sentence}")
 
     def _note(self, sentence: str, facts: Mapping[str, object]) -> None:
         key = self.run.key("request_approval", self.request.id)
@@ -204,6 +207,7 @@ def _ask(approvals: Approvals, plan: Planned, reason: str, run: Run) -> Request:
             expires_at=asked_at + approvals.within,
         )
         stored.ask(connection, request, proof.signature if proof else None)
+        notices.write(connection, _thread(request), "asked", page_of(request))
     return request
 
 
@@ -251,6 +255,11 @@ def page_of(request: Request) -> str:
         ways,
     ]
     return "\n".join(lines)
+
+
+def _thread(request: Request) -> str:
+    """Return the thread of the messages about a request; whoever sends notices sends them."""
+    return f"approval/{request.id}"
 
 
 def _until(request: Request) -> str:

@@ -110,9 +110,19 @@ def test_what_two_others_approve_is_done(
     assert house.doors == {"door"}
     assert [one.gated for one in answered] == [("open the door",)]
     assert ledger.kinds() == ["note", "note", "intent", "effect", "proof"]
+    assert told(asking, answered[0]) == ["# a-runbook waits", "granted: approved"]
     facts = ledger.records[2].facts
     assert facts["approved_by"] == "risk manager, head of trading"
     assert facts["approval_sha256"] == answered[0].digest
+
+
+def told(asking: Approvals, request: Request) -> list[str]:
+    """Return how the messages begin that people are sent about a request."""
+    with asking.database.transaction() as connection:
+        found = connection.execute(
+            "SELECT words FROM notices WHERE thread = %s ORDER BY id", (f"approval/{request.id}",)
+        ).fetchall()
+    return [" ".join(words.split()[: 3 if words.startswith("#") else 2]) for (words,) in found]
 
 
 def test_a_no_is_no(asking: Approvals, unasked: Run, ledger: MemoryLedger) -> None:

@@ -13,7 +13,7 @@ from trading_core.errors import InvariantViolated
 _OPEN = "NOT EXISTS (SELECT 1 FROM approval_endings e WHERE e.request_id = r.id)"
 
 # Any number, the same in every process: two runs with one proof are told apart.
-_ASK_LOCK = 7_310_011
+_ASK_LOCK = 7_310_021
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,12 +79,14 @@ class Story:
         live: bool = True,
     ) -> Plan:
         """Plan a restore; `live`: with the server's word on how far it has written."""
+        end = self.server_end()
+        assert poll(lambda: self._received() >= end, within=seconds(20)), "the receiver is behind"
         return recovery_plan.make(
             self.backups,
             archive or self.archive,
             self.cluster.binaries,
             Wanted(until),
-            self.server_end() if live else None,
+            end if live else None,
         )
 
     def rows_after(self, plan: Plan) -> list[int]:

@@ -182,7 +182,7 @@ class LabHost:
                 )
             (first,) = psutil.Process(int(maker)).children()
             self.network.plug_in(self.name, first.pid, self.address)
-            self._record.write_text(json.dumps({"pid": first.pid, "began": first.create_time()}))
+            self._record.write_text(json.dumps({"pid": first.pid, "began": _began(first.pid)}))
             shell.stdin.write(b"go\n")
 
     def _process(self) -> psutil.Process | None:
@@ -192,9 +192,9 @@ class LabHost:
         known = json.loads(self._record.read_text())
         try:
             process = psutil.Process(known["pid"])
-            alive = process.create_time() == known["began"]
+            alive = _began(process.pid) == known["began"]
             return process if alive and process.status() != psutil.STATUS_ZOMBIE else None
-        except psutil.NoSuchProcess:
+        except (psutil.NoSuchProcess, OSError):
             return None
 
     def _require_up(self) -> psutil.Process:
@@ -245,6 +245,12 @@ def known(place: Path = PLACE) -> list[LabHost]:
     """Return every host that was brought up and not taken down, by name."""
     homes = sorted(path for path in place.glob("*") if (path / "address").exists())
     return [LabHost(home.name, (home / "address").read_text().strip(), place) for home in homes]
+
+
+def _began(process: int) -> int:
+    """Return when a process began, in ticks since this machine's start: no clock is set there."""
+    after_name = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2]
+    return int(after_name.split()[19])
 
 
 def _run(*command: str) -> None:

@@ -81,7 +81,7 @@ def test_a_killed_kill_switch_is_finished(
     assert run(stack, api, KILL) == 0
 
     assert host.inside("systemctl", "is-active", EXECUTOR_UNIT).stdout == "inactive\n"
-    assert_every_intent_is_proven(stack, "kill-switch/%")
+    assert_every_intent_is_proven(stack, "kill-switch/drill/%")
 
 
 def begin(stack: Stack, api: str, call: str) -> "subprocess.Popen[bytes]":

@@ -64,8 +64,8 @@ def program(row: Service, settings: Settings) -> Program:
     """
     if row.module:
         within_seconds = _STOP_WITHIN_SECONDS_OF.get(row.name, _STOP_WITHIN_SECONDS)
-        command = (sys.executable, "-m", row.module)
-        return Program(row.name, command, stop_within_seconds=within_seconds)
+        module = (sys.executable, "-m", row.module)
+        return Program(row.name, module, stop_within_seconds=within_seconds)
     if row.name in (postgres.TRADING, postgres.OPERATIONS):
         return _postgres(row.name, settings)
     others: dict[str, Callable[[], tuple[str, ...]]] = {

@@ -10,8 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import infra
 from infra.lab.needs import find, systemd
 
+_PROJECT = Path(infra.__file__).parent.parent
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _INSTALLED = "etc/tradeops-lab"
 # Nothing of this machine's own units is started: the host knows these and what is put beside them.
@@ -76,7 +78,18 @@ def _mount(home: Path) -> Path:
         (root / "dev" / place).mkdir()
     _run("mount", "-t", "devpts", "-o", "newinstance,ptmxmode=0666", "devpts", f"{root}/dev/pts")
     (root / "dev/ptmx").symlink_to("pts/ptmx")
+    for place in (_PROJECT, Path(sys.prefix), Path(sys.base_prefix)):
+        _show(root, place)
     return root
+
+
+def _show(root: Path, place: Path) -> None:
+    """Let the host see a directory that a mount of its own, or one of this machine's, hides."""
+    seen = root / place.relative_to("/")
+    if not seen.exists():
+        seen.mkdir(parents=True)
+        _run("mount", "--bind", str(place), str(seen))
+        _run("mount", "-o", "remount,bind,ro", str(seen))
 
 
 def _install(home: Path, root: Path, name: str) -> None:

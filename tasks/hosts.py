@@ -114,16 +114,21 @@ def ensure_halt_waits(places: Places) -> Change[None] | Unchanged[None]:
         Unreachable: Its host does not answer.
     """
     place = places.place_of(_EXECUTOR)
-    files = [path for path in places.lacking(_EXECUTOR) if path.endswith("halt_request.json")]
+    files = _lacking_halt(places)
     if not files:
         return Unchanged(f"no halt has to be brought to {place}")
     return Change(
         does=f"leave the halt on {place} for when trade_executor starts",
         act=lambda _fence: places.provide(_EXECUTOR),
-        holds=places.halt_waits,
+        # An executor that runs takes it at once, and then it lies nowhere.
+        holds=lambda: places.halt_waits() or not _lacking_halt(places),
         within=_SHOWS_WITHIN,
         facts={"files": files},
     )
+
+
+def _lacking_halt(places: Places) -> list[str]:
+    return [path for path in places.lacking(_EXECUTOR) if path.endswith("halt_request.json")]
 
 
 def _without_its_word(broker: TradingApi, places: Places, said: str) -> CheckResult:

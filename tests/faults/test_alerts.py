@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from datetime import date
 
 import pytest
 
@@ -35,7 +36,7 @@ def alerting(stack: Stack) -> Iterator[Stack]:
     clear_desk(stack)
     close_breaker(stack)
     with session_on(stack) as session:
-        session.open()
+        session.open(date(2024, 11, 29))
     with impatient(stack):
         yield stack
     let_trade(stack)

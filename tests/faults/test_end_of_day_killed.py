@@ -119,7 +119,9 @@ def assert_every_intent_is_proven(stack: Stack, account: str) -> None:
     for key, kind in lines:
         kinds.setdefault(str(key), []).append(str(kind))
     for action in ACTIONS:
-        (told,) = [said for key, said in kinds.items() if f"/{action}" in key]
+        found = [said for key, said in kinds.items() if f"/{action}" in key]
+        assert len(found) == 1, (action, kinds)
+        (told,) = found
         assert {"intent", "effect", "proof"} <= set(told), (action, told)
         assert told[-1] == "proof", (action, told)
         assert told.count("proof") == 1, (action, told)

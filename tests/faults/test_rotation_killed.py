@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any
@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from infra.secret_store import open_store
+from tests.deployments.fix_desk import clear_desk
 from tests.faults.session import in_record, session_on
 from tests.fix_approvals import approving
 from tests.fix_stack import PROJECT, Stack
@@ -34,10 +35,12 @@ RUNBOOKS = {
 
 @pytest.fixture
 def approved(stack: Stack) -> Iterator[Stack]:
+    clear_desk(stack)
     with session_on(stack) as session:
-        session.open()
+        session.open(date(2024, 12, 24))
     with approving(stack.settings.secret("operations_owner_dsn")):
         yield stack
+    clear_desk(stack)
 
 
 @pytest.mark.parametrize("runbook", RUNBOOKS)

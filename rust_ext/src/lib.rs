@@ -3,17 +3,24 @@
 //! Prices are ticks of $0.0001, amounts of money are the same ticks, quantities are whole shares.
 //! Nothing here reads a clock, a file or a random number: the same calls give the same answers.
 //! Everything but `python` is plain Rust and is tested without Python.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+pub mod arena;
 pub mod error;
+pub mod ids;
+pub mod ladder;
+pub mod matcher;
+pub mod message;
 pub mod order;
 pub mod order_book;
+pub mod prefetch;
 pub mod risk_gate;
 
 #[cfg(feature = "python")]
 mod python;
 
 pub use error::EngineError;
+pub use message::Message;
 pub use order::{OrderId, Price, Quantity, Side};
 pub use order_book::{DepthLevel, Match, OrderBook};
 pub use risk_gate::{

@@ -1,0 +1,37 @@
+//! The whole engine on the workloads of `gen_orders.py`: `cargo bench --bench workload -- DIR`.
+#![allow(missing_docs, clippy::pedantic, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod clock;
+mod file;
+mod matching;
+
+use std::path::PathBuf;
+
+use clock::Chunks;
+use file::Workload;
+use matching::Matching;
+
+const RUNS: usize = 7;
+
+fn match_only(load: &Workload) -> f64 {
+    let mut chunks = Chunks::default();
+    for _ in 0..RUNS {
+        let mut engine = Matching::new(load);
+        let (prefill, timed) = load.messages.split_at(load.prefill);
+        let ahead = load.prefill > 200_000;
+        engine.run(prefill, false);
+        chunks.run(timed, |part| engine.run(part, ahead));
+        engine.finish();
+        load.verify(&engine.digest, "match only");
+    }
+    chunks.ns_per_message(load.messages.len() - load.prefill)
+}
+
+fn main() {
+    let directory = std::env::args().skip(1).find(|word| !word.starts_with('-'));
+    let directory = PathBuf::from(directory.unwrap_or_else(|| "target/workloads".to_owned()));
+    for name in std::env::args().skip(2).filter(|word| !word.starts_with('-')) {
+        let load = Workload::read(&directory.join(format!("{name}.bin")));
+        println!("match only {name}: {:.1} ns", match_only(&load));
+    }
+}

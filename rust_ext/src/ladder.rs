@@ -62,7 +62,11 @@ impl Ladder {
             Some(page) => *page,
             None => self.far.get(&(key >> 6)).copied().unwrap_or(0),
         };
-        if page == 0 { 0 } else { page | (key & 63) as u32 }
+        if page == 0 {
+            0
+        } else {
+            page | (key & 63) as u32
+        }
     }
 
     /// Return the level of a key, with a page under it; 0 when there is no page to be had.
@@ -73,7 +77,11 @@ impl Ladder {
             Some(page) if *page != 0 => *page,
             _ => self.new_page(arena, key >> 6),
         };
-        if page == 0 { 0 } else { page | (key & 63) as u32 }
+        if page == 0 {
+            0
+        } else {
+            page | (key & 63) as u32
+        }
     }
 
     /// Note that a level has orders.

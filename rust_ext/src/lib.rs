@@ -5,8 +5,15 @@
 //! Everything but `python` is plain Rust and is tested without Python.
 #![deny(unsafe_code)]
 
+mod admission;
+mod amend;
 pub mod arena;
+mod auction;
+pub mod book;
+pub mod control;
+pub mod engine;
 pub mod error;
+pub mod event;
 pub mod ids;
 pub mod ladder;
 pub mod matcher;
@@ -14,13 +21,18 @@ pub mod message;
 pub mod order;
 pub mod order_book;
 pub mod prefetch;
+pub mod risk;
 pub mod risk_gate;
+pub mod special;
+mod taker;
 
 #[cfg(feature = "python")]
 mod python;
 
+pub use engine::{Engine, Size};
 pub use error::EngineError;
-pub use message::Message;
+pub use event::{Event, EventKind, Reason};
+pub use message::{Command, Message};
 pub use order::{OrderId, Price, Quantity, Side};
 pub use order_book::{DepthLevel, Match, OrderBook};
 pub use risk_gate::{

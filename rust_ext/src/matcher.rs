@@ -101,7 +101,13 @@ impl Matcher {
 
     /// Trade up to `quantity` with a ladder, best first, no further than key `limit`.
     #[inline]
-    pub fn sweep<S: Sink>(&mut self, ladder: u32, limit: i64, quantity: u32, sink: &mut S) -> Swept {
+    pub fn sweep<S: Sink>(
+        &mut self,
+        ladder: u32,
+        limit: i64,
+        quantity: u32,
+        sink: &mut S,
+    ) -> Swept {
         let mut left = quantity;
         let opposite = ladder as usize;
         while self.ladders[opposite].best <= limit && left > 0 {

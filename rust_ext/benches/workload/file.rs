@@ -24,8 +24,14 @@ fn word(bytes: &[u8], at: usize) -> u64 {
 impl Workload {
     /// Read `<path>` and `<path>.json`.
     pub fn read(path: &Path) -> Self {
-        let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        assert_eq!(&bytes[..8], b"LOBWORK1", "{}: not a workload", path.display());
+        let bytes =
+            std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert_eq!(
+            &bytes[..8],
+            b"LOBWORK1",
+            "{}: not a workload",
+            path.display()
+        );
         let expected = std::fs::read_to_string(path.with_extension("bin.json")).unwrap();
         let (records, _) = bytes[HEADER_BYTES..].as_chunks::<RECORD_BYTES>();
         Self {
@@ -49,7 +55,10 @@ impl Workload {
     fn figure(&self, name: &str) -> String {
         let start = self.expected.find(&format!("\"{name}\"")).unwrap() + name.len() + 3;
         let end = self.expected[start..].find([',', '\n']).unwrap() + start;
-        self.expected[start..end].trim().trim_matches('"').to_owned()
+        self.expected[start..end]
+            .trim()
+            .trim_matches('"')
+            .to_owned()
     }
 }
 

@@ -57,7 +57,9 @@ impl Matching {
             if let Some(next) = messages.get(index + 6)
                 && next.kind != NEW
             {
-                self.books.arena.prefetch_around(self.handles[next.id as usize][0]);
+                self.books
+                    .arena
+                    .prefetch_around(self.handles[next.id as usize][0]);
             }
             self.apply(message);
         }
@@ -89,19 +91,29 @@ impl Matching {
         let is_market = message.flags & MARKET != 0;
         let post_only = u32::from(message.flags) & POST_ONLY;
         let side = u32::from(message.side);
-        let key = if is_market { -(1 << 40) } else { key_of(side, message.price) };
+        let key = if is_market {
+            -(1 << 40)
+        } else {
+            key_of(side, message.price)
+        };
         let opposite = message.symbol * 2 + (side ^ 1);
         let crosses = self.books.crosses(opposite, key);
         let fails = message.quantity == 0
             || post_only != 0 && (is_market || message.tif != GTC || crosses)
             || message.tif == FOK
-                && self.books.available(opposite, -key, message.quantity.into())
+                && self
+                    .books
+                    .available(opposite, -key, message.quantity.into())
                     < message.quantity.into();
         if fails {
             self.digest.rejects += 1;
             return;
         }
-        let left = if crosses { self.sweep(message.id, opposite, key, message.quantity) } else { message.quantity };
+        let left = if crosses {
+            self.sweep(message.id, opposite, key, message.quantity)
+        } else {
+            message.quantity
+        };
         if left == 0 {
             return;
         }
@@ -128,7 +140,11 @@ impl Matching {
                 return;
             }
             self.books.remove(at, order.level);
-            let left = if crosses { self.sweep(message.id, ladder ^ 1, key, message.quantity) } else { message.quantity };
+            let left = if crosses {
+                self.sweep(message.id, ladder ^ 1, key, message.quantity)
+            } else {
+                message.quantity
+            };
             if left > 0 {
                 self.rest(message.id, ladder, key, left, order.meta & POST_ONLY);
             }
@@ -136,13 +152,22 @@ impl Matching {
     }
 
     fn sweep(&mut self, id: u64, opposite: u32, key: i64, quantity: u32) -> u32 {
-        let mut taker = Taker { id, digest: &mut self.digest };
+        let mut taker = Taker {
+            id,
+            digest: &mut self.digest,
+        };
         self.books.sweep(opposite, -key, quantity, &mut taker).left
     }
 
     #[inline]
     fn rest(&mut self, id: u64, ladder: u32, key: i64, open: u32, meta: u32) {
-        let order = Order { id, open, level: 0, line: 0, meta };
+        let order = Order {
+            id,
+            open,
+            level: 0,
+            line: 0,
+            meta,
+        };
         let at = self.books.rest(ladder, key, order);
         assert!(at != 0, "no room");
         self.handles[id as usize] = [at, self.books.arena.meta(at) >> 8];

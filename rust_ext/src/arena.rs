@@ -180,7 +180,7 @@ impl Arena {
     }
 
     /// Return the order at an address.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn order(&self, at: Address) -> Order {
         let [_, [low, high], [open, level], [line, meta]] = *self.order_cells(at);
@@ -230,7 +230,7 @@ impl Arena {
     /// Put an order at the end of its level's queue. Only when there is room.
     ///
     /// The slot's generation is kept; of `order.meta` only the flags are taken.
-    #[inline]
+    #[inline(always)]
     pub fn append(&mut self, order: &Order) -> Address {
         let mut at = self.free_order;
         if at == 0 {
@@ -253,7 +253,7 @@ impl Arena {
     }
 
     /// Take an order out of its queue and free its slot; return whether its level is empty now.
-    #[inline]
+    #[inline(always)]
     pub fn unlink(&mut self, at: Address) -> bool {
         let free = self.free_order;
         let cells = self.order_cells_mut(at);
@@ -283,7 +283,7 @@ impl Arena {
         prefetch(&self.cells, prev as usize);
     }
 
-    #[inline]
+    #[inline(always)]
     fn order_cells(&self, at: Address) -> &[[u32; 2]; 4] {
         let at = at as usize;
         match self.cells[at..].first_chunk() {
@@ -292,7 +292,7 @@ impl Arena {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn order_cells_mut(&mut self, at: Address) -> &mut [[u32; 2]; 4] {
         let at = at as usize;
         match self.cells[at..].first_chunk_mut() {

@@ -183,7 +183,7 @@ impl Engine {
         symbol as usize * self.size.accounts as usize + account as usize
     }
 
-    #[inline]
+    #[inline(always)]
     fn submit(&mut self, message: &Message) {
         let Some(book) = self.books.get(message.symbol as usize) else {
             return self.submit_slowly(&Command::from(*message));
@@ -287,7 +287,7 @@ impl Engine {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn rest(&mut self, message: &Message, found: Found, line: usize, open: u32) {
         let side = u32::from(message.side);
         let key = key_of(side, message.price);
@@ -305,7 +305,7 @@ impl Engine {
             .reserve(line, message.account as usize, side as usize, price, open);
     }
 
-    #[inline]
+    #[inline(always)]
     fn cancel(&mut self, message: &Message) {
         let found = self.ids.find(&self.matcher.arena, message.id);
         if found.at == 0 || !self.is_own(message, found.at) {
@@ -332,7 +332,7 @@ impl Engine {
     }
 
     /// Whether the order is of the account and the book that a command names.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_own(&self, message: &Message, at: Address) -> bool {
         let line = self.matcher.arena.order(at).line as usize;
         (message.account < self.size.accounts) & (message.symbol < self.size.books)
@@ -340,7 +340,7 @@ impl Engine {
     }
 
     /// Write an event about a command's order.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn tell(&mut self, kind: EventKind, message: &Message, open: u32) {
         self.events.push(Event {
             id: message.id,

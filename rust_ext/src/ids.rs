@@ -46,9 +46,35 @@ impl IdTable {
     }
 
     /// Look for an id.
-    #[inline]
+    ///
+    /// Four entries are looked at together, because whether the first is taken cannot be predicted.
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
     #[must_use]
     pub fn find(&self, arena: &Arena, id: u64) -> Found {
+        let hash = Self::hash(id);
+        let home = hash & self.mask;
+        let (mut hits, mut free) = (0_u32, 0_u32);
+        for step in 0..4 {
+            let [tag, at] = self.entries[(home.wrapping_add(step) & self.mask) as usize];
+            hits |= u32::from((tag == hash) & (at != 0)) << step;
+            free |= u32::from(at == 0) << step;
+        }
+        if hits != 0 {
+            let entry = home.wrapping_add(hits.trailing_zeros()) & self.mask;
+            let at = self.entries[entry as usize][1];
+            if arena.id(at) == id {
+                return Found { at, entry, hash };
+            }
+        } else if free != 0 {
+            let entry = home.wrapping_add(free.trailing_zeros()) & self.mask;
+            return Found { at: 0, entry, hash };
+        }
+        self.find_further(arena, id)
+    }
+
+    #[cold]
+    fn find_further(&self, arena: &Arena, id: u64) -> Found {
         let hash = Self::hash(id);
         let mut entry = hash & self.mask;
         loop {
@@ -67,8 +93,27 @@ impl IdTable {
     }
 
     /// Take an entry out.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
     pub fn remove(&mut self, entry: u32) {
+        let (mut moves, mut free) = (0_u32, 8_u32);
+        for step in 1..4 {
+            let look = entry.wrapping_add(step) & self.mask;
+            let [tag, at] = self.entries[look as usize];
+            let may = (look.wrapping_sub(tag) & self.mask) >= step;
+            moves |= u32::from(may & (at != 0)) << (step - 1);
+            free |= u32::from(at == 0) << (step - 1);
+        }
+        // Nothing before the next free entry wants to move up into this one.
+        if free != 8 && moves & (free.wrapping_sub(1) & !free) == 0 {
+            self.entries[entry as usize] = [0; 2];
+        } else {
+            self.remove_and_shift(entry);
+        }
+    }
+
+    #[inline(never)]
+    fn remove_and_shift(&mut self, entry: u32) {
         let mut hole = entry;
         let mut look = entry;
         loop {

@@ -54,7 +54,7 @@ impl Ladder {
     }
 
     /// Return the level of a key that has orders, or 0.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn find(&self, key: i64) -> Address {
         let place = (key >> 6).wrapping_sub(self.base) as u64;
@@ -70,7 +70,7 @@ impl Ladder {
     }
 
     /// Return the level of a key, with a page under it; 0 when there is no page to be had.
-    #[inline]
+    #[inline(always)]
     pub fn level(&mut self, arena: &mut Arena, key: i64) -> Address {
         let place = (key >> 6).wrapping_sub(self.base) as u64;
         let page = match self.table.get(place as usize) {
@@ -85,14 +85,14 @@ impl Ladder {
     }
 
     /// Note that a level has orders.
-    #[inline]
+    #[inline(always)]
     pub fn occupy(&mut self, arena: &mut Arena, level: Address, key: i64) {
         arena.page_mut(level).occupied |= 1 << (level & 63);
         self.best = self.best.min(key);
     }
 
     /// Note whether a level is empty now, after an order left it.
-    #[inline]
+    #[inline(always)]
     pub fn left(&mut self, arena: &mut Arena, level: Address, key: i64, empty: bool) {
         let page = arena.page_mut(level);
         page.occupied &= !(u64::from(empty) << (level & 63));

@@ -66,7 +66,7 @@ impl Matcher {
     }
 
     /// Whether an order of this key would trade with the ladder opposite.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn crosses(&self, opposite: u32, key: i64) -> bool {
         // An empty side has the largest key there is; adding to it must not wrap.
@@ -74,7 +74,7 @@ impl Matcher {
     }
 
     /// Put an order at the end of the queue of a key; 0 when there is no room for it.
-    #[inline]
+    #[inline(always)]
     pub fn rest(&mut self, ladder: u32, key: i64, order: Order) -> Address {
         if self.arena.room() == 0 {
             return 0;
@@ -89,7 +89,7 @@ impl Matcher {
     }
 
     /// Take an order out; return the key and the ladder it had.
-    #[inline]
+    #[inline(always)]
     pub fn remove(&mut self, at: Address, level: Address) -> (i64, u32) {
         let empty = self.arena.unlink(at);
         let page = self.arena.page(level);

@@ -145,7 +145,7 @@ impl Risk {
     }
 
     /// Return one bit for each rule that an order would break, in the order of `explain`.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn breaches(&self, line: usize, account: usize, ask: &Ask) -> u32 {
         let (held, owner) = (&self.lines[line], &self.accounts[account]);
@@ -217,7 +217,7 @@ impl Risk {
     }
 
     /// Count an order against the rate rule.
-    #[inline]
+    #[inline(always)]
     pub fn count(&mut self, account: usize, now: u64) {
         let owner = &mut self.accounts[account];
         let is_new_window = now >= owner.rate_ends;
@@ -228,7 +228,7 @@ impl Risk {
     }
 
     /// An order of this many shares at this price (without its sign) now rests.
-    #[inline]
+    #[inline(always)]
     pub fn reserve(&mut self, line: usize, account: usize, side: usize, price: u64, shares: u32) {
         self.lines[line].open[side] += i64::from(shares);
         let value = (price * u64::from(shares)).cast_signed();
@@ -239,7 +239,7 @@ impl Risk {
     }
 
     /// So many shares of a resting order rest no more; `ends` when that was all.
-    #[inline]
+    #[inline(always)]
     pub fn release(
         &mut self,
         (line, account): (usize, usize),

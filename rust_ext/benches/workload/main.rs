@@ -19,11 +19,14 @@ use file::Workload;
 use matching::Matching;
 use whole::Whole;
 
-const RUNS: usize = 7;
+fn runs() -> usize {
+    std::env::var("RUNS").map_or(7, |runs| runs.parse().unwrap())
+}
 
-fn match_only(load: &Workload) -> f64 {
+
+fn match_only(load: &Workload) -> (f64, f64) {
     let mut chunks = Chunks::default();
-    for _ in 0..RUNS {
+    for _ in 0..runs() {
         let mut engine = Matching::new(load);
         let (prefill, timed) = load.messages.split_at(load.prefill);
         let ahead = load.prefill > 200_000;
@@ -35,9 +38,9 @@ fn match_only(load: &Workload) -> f64 {
     chunks.ns_per_message(load.messages.len() - load.prefill)
 }
 
-fn full_path(load: &Workload) -> f64 {
+fn full_path(load: &Workload) -> (f64, f64) {
     let mut chunks = Chunks::default();
-    for _ in 0..RUNS {
+    for _ in 0..runs() {
         let mut engine = Whole::new(load);
         let (prefill, timed) = load.messages.split_at(load.prefill);
         engine.run(prefill);
@@ -57,8 +60,8 @@ fn main() {
     {
         let load = Workload::read(&directory.join(format!("{name}.bin")));
         if load.id_max < 100_000_000 {
-            println!("match only {name}: {:.1} ns", match_only(&load));
+            println!("match only {name}: {:.1?} ns", match_only(&load));
         }
-        println!("full path {name}: {:.1} ns", full_path(&load));
+        println!("full path {name}: {:.1?} ns", full_path(&load));
     }
 }

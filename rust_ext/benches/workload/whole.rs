@@ -20,7 +20,7 @@ pub struct Whole {
 impl Whole {
     /// Limits that are checked and never reached, so that the digest is the reference's.
     pub fn new(load: &Workload) -> Self {
-        let orders = u32::try_from(load.prefill).unwrap() * 2 + 100_000;
+        let orders = u32::try_from(load.prefill).unwrap() * 5 / 4 + 4096;
         let size = Size { pages: 400 * load.symbols, ..Size::of(load.symbols, ACCOUNTS, orders) };
         let mut engine = Engine::new(size);
         for symbol in 0..load.symbols {

@@ -30,7 +30,11 @@ impl Engine {
         self.books[symbol].settle();
         self.wake_stops(message.symbol);
         let quantity = u32::try_from(shares).unwrap_or(u32::MAX);
-        Ok(Message { price, quantity, ..*message })
+        Ok(Message {
+            price,
+            quantity,
+            ..*message
+        })
     }
 
     /// Return the price of an auction and the shares that trade at it.

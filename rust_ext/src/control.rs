@@ -258,7 +258,10 @@ impl Engine {
                 0 => held.order_max = u32::try_from(value).unwrap_or(QUANTITY_MAX),
                 1 => held.position_max = value,
                 2 => held.located = value,
-                _ => held.position = value,
+                _ => {
+                    self.risk.accounts[account].gross -= held.cost.abs();
+                    (held.position, held.cost) = (value, 0);
+                }
             }
         }
         Ok(EventKind::Set)

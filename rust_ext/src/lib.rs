@@ -25,6 +25,7 @@ pub mod risk;
 pub mod risk_gate;
 pub mod special;
 mod taker;
+pub mod view;
 
 #[cfg(feature = "python")]
 mod python;

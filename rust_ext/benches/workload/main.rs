@@ -23,7 +23,6 @@ fn runs() -> usize {
     std::env::var("RUNS").map_or(7, |runs| runs.parse().unwrap())
 }
 
-
 fn match_only(load: &Workload) -> (f64, f64) {
     let mut chunks = Chunks::default();
     for _ in 0..runs() {

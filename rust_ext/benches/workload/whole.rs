@@ -21,10 +21,18 @@ impl Whole {
     /// Limits that are checked and never reached, so that the digest is the reference's.
     pub fn new(load: &Workload) -> Self {
         let orders = u32::try_from(load.prefill).unwrap() * 5 / 4 + 4096;
-        let size = Size { pages: 400 * load.symbols, ..Size::of(load.symbols, ACCOUNTS, orders) };
+        let size = Size {
+            pages: 400 * load.symbols,
+            ..Size::of(load.symbols, ACCOUNTS, orders)
+        };
         let mut engine = Engine::new(size);
         for symbol in 0..load.symbols {
-            let message = Message { kind: COLLAR, price: 1, symbol, ..Message::default() };
+            let message = Message {
+                kind: COLLAR,
+                price: 1,
+                symbol,
+                ..Message::default()
+            };
             let mut command = Command::from(message);
             command.extra.stop = 1 << 30;
             engine.command(&command);
@@ -40,14 +48,28 @@ impl Whole {
                 (Limit::Rate, 1 << 30),
                 (Limit::Cash, 1 << 55),
             ] {
-                let message = Message { kind: LIMIT, tif: limit as u8, price: value, account, ..Message::default() };
+                let message = Message {
+                    kind: LIMIT,
+                    tif: limit as u8,
+                    price: value,
+                    account,
+                    ..Message::default()
+                };
                 engine.command(&Command::from(message));
             }
         }
         let _ = (BY_SYMBOL, Phase::Open);
-        assert!(engine.events().iter().all(|event| event.kind == EventKind::Set));
+        assert!(
+            engine
+                .events()
+                .iter()
+                .all(|event| event.kind == EventKind::Set)
+        );
         engine.clear_events();
-        Self { engine, digest: Digest::default() }
+        Self {
+            engine,
+            digest: Digest::default(),
+        }
     }
 
     pub fn run(&mut self, messages: &[Message]) {
@@ -62,7 +84,10 @@ impl Whole {
     fn read(&mut self) {
         for event in self.engine.events() {
             match event.kind {
-                EventKind::Fill => self.digest.fill(event.id, event.other, event.price, event.quantity),
+                EventKind::Fill => {
+                    self.digest
+                        .fill(event.id, event.other, event.price, event.quantity)
+                }
                 EventKind::Refuse => self.digest.rejects += 1,
                 EventKind::Expire => self.digest.expired += 1,
                 _ => {}

@@ -114,6 +114,26 @@ impl Engine {
         self.events.clear();
     }
 
+    /// Hand out the events and begin with new ones.
+    #[must_use]
+    pub fn take_events(&mut self) -> Vec<Event> {
+        let room = self.events.len().max(1024);
+        std::mem::replace(&mut self.events, Vec::with_capacity(room))
+    }
+
+    /// Carry out whole commands until one's events might not fit; return how many were.
+    pub fn run_commands(&mut self, commands: impl Iterator<Item = Command>) -> usize {
+        let mut done = 0;
+        for command in commands {
+            if !self.has_room_for_events() {
+                break;
+            }
+            self.command(&command);
+            done += 1;
+        }
+        done
+    }
+
     /// Whether any command's events surely fit.
     #[inline]
     #[must_use]

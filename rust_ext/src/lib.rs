@@ -15,6 +15,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod ids;
+pub mod journal;
 pub mod ladder;
 pub mod matcher;
 pub mod message;
@@ -24,11 +25,14 @@ pub mod prefetch;
 pub mod risk;
 pub mod risk_gate;
 pub mod special;
+mod state;
 mod taker;
 pub mod view;
 
 #[cfg(feature = "python")]
 mod python;
+#[cfg(feature = "python")]
+mod python_engine;
 
 pub use engine::{Engine, Size};
 pub use error::EngineError;

@@ -9,7 +9,7 @@ mod random;
 mod reference;
 mod trading;
 
-use engine::event::EventKind;
+use engine::event::{EventKind, Reason};
 use engine::{Command, Engine, Size};
 use random::Random;
 use reference::{Reference, Told};
@@ -82,7 +82,14 @@ fn assert_same_state(engine: &Engine, reference: &Reference) {
     }
 }
 
-fn compare(seed: u64, commands: u64) {
+/// How often each kind of event and each reason was told.
+#[derive(Default)]
+struct Tally {
+    kinds: [u64; 12],
+    reasons: [u64; Reason::ALL.len()],
+}
+
+fn compare(seed: u64, commands: u64, tally: &mut Tally) {
     let mut random = Random(seed);
     let size = Size {
         pages: 400,
@@ -104,6 +111,10 @@ fn compare(seed: u64, commands: u64) {
             reference.told,
             "seed {seed}, command {count}: {last:?}"
         );
+        for (kind, reason, ..) in &reference.told {
+            tally.kinds[*kind as usize] += 1;
+            tally.reasons[*reason as usize] += 1;
+        }
         engine.assert_sound();
         if count % 8 == 0 {
             assert_same_state(&engine, &reference);
@@ -117,7 +128,18 @@ fn the_engine_tells_what_a_plain_reference_tells() {
     let commands: u64 = std::env::var("COMMANDS").map_or(200_000, |count| count.parse().unwrap());
     let seeds: u64 = std::env::var("SEED").map_or(1, |seed| seed.parse().unwrap());
     let each = 20_000.min(commands);
+    let mut tally = Tally::default();
     for seed in 0..commands / each {
-        compare(seeds + seed, each);
+        compare(seeds + seed, each, &mut tally);
     }
+    assert!(
+        tally.kinds[1..].iter().all(|count| *count > 0),
+        "events: {:?}",
+        tally.kinds
+    );
+    // Sums come nowhere near 64 bits here; that rule has its own test.
+    let unseen: Vec<_> = (Reason::ALL.iter())
+        .filter(|reason| tally.reasons[**reason as usize] == 0 && **reason != Reason::Overflow)
+        .collect();
+    assert!(unseen.is_empty(), "reasons never told: {unseen:?}");
 }

@@ -175,7 +175,7 @@ impl Engine {
         if standing.has(message::STOP) {
             return Err((Reason::BadFlags, 0, i64::from(message::STOP)));
         }
-        if message.quantity % book.lot != 0 {
+        if !message.quantity.is_multiple_of(book.lot) {
             return Err((Reason::OffLot, i64::from(book.lot), shares));
         }
         if book.phase == Phase::Halted {

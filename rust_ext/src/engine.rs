@@ -97,28 +97,10 @@ impl Engine {
         }
     }
 
-    /// Return what has happened since the events were last cleared.
-    #[must_use]
-    pub fn events(&self) -> &[Event] {
-        &self.events
-    }
-
     /// Return the books' orders.
     #[must_use]
     pub const fn matcher(&self) -> &Matcher {
         &self.matcher
-    }
-
-    /// Forget the events; their room is used again.
-    pub fn clear_events(&mut self) {
-        self.events.clear();
-    }
-
-    /// Hand out the events and begin with new ones.
-    #[must_use]
-    pub fn take_events(&mut self) -> Vec<Event> {
-        let room = self.events.len().max(1024);
-        std::mem::replace(&mut self.events, Vec::with_capacity(room))
     }
 
     /// Carry out whole commands until one's events might not fit; return how many were.
@@ -132,14 +114,6 @@ impl Engine {
             done += 1;
         }
         done
-    }
-
-    /// Whether any command's events surely fit.
-    #[inline]
-    #[must_use]
-    pub fn has_room_for_events(&self) -> bool {
-        let most = 2 * self.matcher.arena.live() as usize + 16;
-        self.events.len() + most <= self.size.events
     }
 
     /// Carry out messages until one's events might not fit; return how many were.
@@ -205,7 +179,8 @@ impl Engine {
 
     #[inline(always)]
     fn submit(&mut self, message: &Message) {
-        let Some(book) = self.books.get(message.symbol as usize) else {
+        let symbol = message.symbol as usize;
+        let Some(book) = self.books.get(symbol) else {
             return self.submit_slowly(&Command::from(*message));
         };
         let side = u32::from(message.side & 1);
@@ -219,27 +194,17 @@ impl Engine {
         } else {
             price
         };
-        let is_odd = (message.quantity.wrapping_sub(1) >= QUANTITY_MAX)
-            | (message.price < book.low)
-            | (message.price > book.high)
-            | ((message.side | message.tif) > 1)
-            | (message.flags != 0)
-            | (message.account >= self.size.accounts)
-            | !book.is_plain
-            | (self.matcher.arena.room() == 0)
-            | !self.matcher.arena.has_page();
-        if is_odd {
+        if self.is_odd(message, book) {
             return self.submit_slowly(&Command::from(*message));
         }
-        let (line, account) = (
-            self.line(message.symbol, message.account),
-            message.account as usize,
-        );
+        let account = message.account as usize;
+        let line = self.line(message.symbol, message.account);
         let now = self.now;
+        let (side, quantity, price) = (side as usize, message.quantity, dearest);
         let ask = Ask {
-            side: side as usize,
-            quantity: message.quantity,
-            price: dearest,
+            side,
+            quantity,
+            price,
             now,
         };
         let found = self.ids.find(&self.matcher.arena, message.id);
@@ -255,6 +220,20 @@ impl Engine {
             return self.expire(message, message.quantity);
         }
         self.rest(message, found, line, message.quantity);
+    }
+
+    /// Whether an order is anything but a plain one, in numbers that are there.
+    #[inline(always)]
+    fn is_odd(&self, message: &Message, book: &Book) -> bool {
+        (message.quantity.wrapping_sub(1) >= QUANTITY_MAX)
+            | (message.price < book.low)
+            | (message.price > book.high)
+            | ((message.side | message.tif) > 1)
+            | (message.flags != 0)
+            | (message.account >= self.size.accounts)
+            | !book.is_plain
+            | (self.matcher.arena.room() == 0)
+            | !self.matcher.arena.has_page()
     }
 
     /// Trade a plain order that meets the other side.
@@ -357,49 +336,5 @@ impl Engine {
         let line = self.matcher.arena.order(at).line as usize;
         (message.account < self.size.accounts) & (message.symbol < self.size.books)
             && line == self.line(message.symbol, message.account)
-    }
-
-    /// Write an event about a command's order.
-    #[inline(always)]
-    pub(crate) fn tell(&mut self, kind: EventKind, message: &Message, open: u32) {
-        self.events.push(Event {
-            id: message.id,
-            other: 0,
-            price: message.price,
-            fact: 0,
-            time: self.now,
-            quantity: message.quantity,
-            open,
-            symbol: message.symbol,
-            account: message.account,
-            other_account: 0,
-            kind,
-            reason: Reason::None,
-            side: message.side,
-            flags: message.flags,
-        });
-    }
-
-    pub(crate) fn expire(&mut self, message: &Message, left: u32) {
-        let message = Message {
-            quantity: left,
-            ..*message
-        };
-        self.tell(EventKind::Expire, &message, 0);
-    }
-
-    /// Write why a command changed nothing.
-    #[cold]
-    pub(crate) fn refuse(
-        &mut self,
-        message: &Message,
-        (reason, limit, actual): crate::risk::Facts,
-    ) {
-        self.tell(EventKind::Refuse, message, 0);
-        if let Some(event) = self.events.last_mut() {
-            event.reason = reason;
-            event.other = limit.cast_unsigned();
-            event.fact = actual;
-        }
     }
 }

@@ -10,6 +10,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
@@ -92,7 +93,8 @@ pub struct Journal {
     group: Vec<u8>,
     commands: u64,
     orders: Option<SyncSender<Order>>,
-    empties: Receiver<Vec<u8>>,
+    // Behind a lock only because Python wants to be able to share it; never contended.
+    empties: Mutex<Receiver<Vec<u8>>>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -122,7 +124,13 @@ fn size_of_header(bytes: &[u8]) -> Result<Size, JournalError> {
         u32::try_from(word).map_err(|_| JournalError::Header)
     };
     let events = number(4)? as usize;
-    Ok(Size { books: number(0)?, accounts: number(1)?, orders: number(2)?, pages: number(3)?, events })
+    Ok(Size {
+        books: number(0)?,
+        accounts: number(1)?,
+        orders: number(2)?,
+        pages: number(3)?,
+        events,
+    })
 }
 
 impl Journal {
@@ -131,7 +139,10 @@ impl Journal {
     /// # Errors
     /// `Io` when it exists, or the disk says no.
     pub fn create(path: &Path, size: Size, durability: Durability) -> Result<Self, JournalError> {
-        let mut file = OpenOptions::new().create_new(true).append(true).open(path)?;
+        let mut file = OpenOptions::new()
+            .create_new(true)
+            .append(true)
+            .open(path)?;
         file.write_all(&header(size))?;
         file.sync_all()?;
         Self::over(file, 0, durability)
@@ -141,7 +152,11 @@ impl Journal {
     ///
     /// # Errors
     /// `Io` when the disk says no.
-    pub fn resume(path: &Path, commands: u64, durability: Durability) -> Result<Self, JournalError> {
+    pub fn resume(
+        path: &Path,
+        commands: u64,
+        durability: Durability,
+    ) -> Result<Self, JournalError> {
         let file = OpenOptions::new().append(true).open(path)?;
         Self::over(file, commands, durability)
     }
@@ -152,8 +167,14 @@ impl Journal {
         let writer = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || write_groups(file, durability, &inbox, &give_back))?;
-        let (orders, writer) = (Some(orders), Some(writer));
-        Ok(Self { group: vec![], commands, orders, empties, writer })
+        let (orders, writer, empties) = (Some(orders), Some(writer), Mutex::new(empties));
+        Ok(Self {
+            group: vec![],
+            commands,
+            orders,
+            empties,
+            writer,
+        })
     }
 
     /// Add a command to the group.
@@ -177,7 +198,9 @@ impl Journal {
     }
 
     fn begin_group(&mut self) {
-        if let Ok(empty) = self.empties.try_recv() {
+        if let Ok(empties) = self.empties.get_mut()
+            && let Ok(empty) = empties.try_recv()
+        {
             self.group = empty;
         }
         self.group.clear();
@@ -297,13 +320,30 @@ pub fn replay(bytes: &[u8]) -> Result<Recovered, JournalError> {
             }
             Err((found, true)) => {
                 let (offset, bytes) = (at as u64, rest.len() as u64);
-                let cut = Some(Cut { offset, bytes, found });
-                return Ok(Recovered { engine, commands, cut });
+                let cut = Some(Cut {
+                    offset,
+                    bytes,
+                    found,
+                });
+                return Ok(Recovered {
+                    engine,
+                    commands,
+                    cut,
+                });
             }
-            Err((found, false)) => return Err(JournalError::Damaged { offset: at as u64, found }),
+            Err((found, false)) => {
+                return Err(JournalError::Damaged {
+                    offset: at as u64,
+                    found,
+                });
+            }
         }
     }
-    Ok(Recovered { engine, commands, cut: None })
+    Ok(Recovered {
+        engine,
+        commands,
+        cut: None,
+    })
 }
 
 /// A header that asks for more than a process can hold is damage.
@@ -314,7 +354,11 @@ fn check_size(size: Size) -> Result<Size, JournalError> {
         && size.orders <= 1 << 24
         && size.pages <= 1 << 24
         && size.events <= 1 << 26;
-    if fits { Ok(size) } else { Err(JournalError::Header) }
+    if fits {
+        Ok(size)
+    } else {
+        Err(JournalError::Header)
+    }
 }
 
 /// Return a record's commands, or what is wrong with it and whether it is the torn end.
@@ -323,7 +367,9 @@ fn record(rest: &[u8], commands: u64) -> Result<&[u8], (&'static str, bool)> {
         return Err(("the beginning of one", true));
     };
     let (length, checksum) = ((head & 0xFFFF_FFFF) as usize, (head >> 32) as u32);
-    let groups = length.checked_sub(COUNT_BYTES).filter(|bytes| bytes % COMMAND_BYTES == 0);
+    let groups = length
+        .checked_sub(COUNT_BYTES)
+        .filter(|bytes| bytes % COMMAND_BYTES == 0);
     if groups.is_none_or(|bytes| bytes == 0 || bytes > GROUP_MAX * COMMAND_BYTES) {
         // A tail of zeros is what a file that grew before it was written looks like.
         let is_end = rest.iter().all(|byte| *byte == 0);

@@ -27,12 +27,15 @@ pub mod risk_gate;
 pub mod special;
 mod state;
 mod taker;
+mod telling;
 pub mod view;
 
 #[cfg(feature = "python")]
 mod python;
 #[cfg(feature = "python")]
 mod python_engine;
+#[cfg(feature = "python")]
+mod python_raw;
 
 pub use engine::{Engine, Size};
 pub use error::EngineError;

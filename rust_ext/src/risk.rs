@@ -176,39 +176,26 @@ impl Risk {
         let (held, owner) = (&self.lines[line], &self.accounts[account]);
         let value = i128::from(ask.price) * i128::from(ask.quantity);
         let money = |actual: i128| i64::try_from(actual).unwrap_or(i64::MAX);
-        let worst = held.open[ask.side] + i64::from(ask.quantity) - sign(ask.side) * held.position;
-        let is_halted = self.all_halted || self.halted[account];
+        let shares = i64::from(ask.quantity);
+        let worst = held.open[ask.side] + shares - sign(ask.side) * held.position;
+        let order_max = i64::from(held.order_max);
+        let value = money(value);
+        let orders = (
+            i64::from(owner.open_orders_max),
+            i64::from(owner.open_orders),
+        );
+        let sent = (i64::from(owner.rate_max), i64::from(owner.rate_count));
         let spendable = owner.cash.saturating_sub(owner.reserved);
-        let gross = money(i128::from(owner.gross) + value);
+        let gross = owner.gross.saturating_add(value);
         let rules = [
-            (is_halted, R::Halted, 0, 1),
-            (
-                bits & 2 != 0,
-                R::OrderQuantity,
-                i64::from(held.order_max),
-                i64::from(ask.quantity),
-            ),
-            (
-                bits & 4 != 0,
-                R::OrderNotional,
-                owner.notional_max,
-                money(value),
-            ),
+            (self.is_halted(account), R::Halted, 0, 1),
+            (bits & 2 != 0, R::OrderQuantity, order_max, shares),
+            (bits & 4 != 0, R::OrderNotional, owner.notional_max, value),
             (bits & 8 != 0, R::Position, held.position_max, worst),
             (bits & 16 != 0, R::GrossExposure, owner.gross_max, gross),
-            (
-                bits & 1 != 0,
-                R::OpenOrders,
-                i64::from(owner.open_orders_max),
-                i64::from(owner.open_orders),
-            ),
-            (
-                bits & 32 != 0,
-                R::Rate,
-                i64::from(owner.rate_max),
-                i64::from(owner.rate_count),
-            ),
-            (bits & 64 != 0, R::BuyingPower, spendable, money(value)),
+            (bits & 1 != 0, R::OpenOrders, orders.0, orders.1),
+            (bits & 32 != 0, R::Rate, sent.0, sent.1),
+            (bits & 64 != 0, R::BuyingPower, spendable, value),
             (bits & 128 != 0, R::ShortLocate, held.located, worst),
             (bits & 256 != 0, R::Overflow, 1 << MONEY_EDGE_BITS, i64::MAX),
         ];
@@ -274,6 +261,10 @@ impl Risk {
         let owner = &mut self.accounts[account];
         owner.gross += grown;
         owner.cash -= signed * price;
+    }
+
+    fn is_halted(&self, account: usize) -> bool {
+        self.all_halted || self.halted[account]
     }
 
     /// Bring the limits that a halt overrides into force.

@@ -33,11 +33,11 @@ impl Engine {
 
     fn meet_self(&mut self, message: &Message, mode: u8, at: Address, left: u32) -> u32 {
         let ends_maker = matches!(mode, SELF_TRADE_CANCEL_OLDEST | SELF_TRADE_CANCEL_BOTH);
-        let ends_taker = matches!(mode, SELF_TRADE_CANCEL_NEWEST | SELF_TRADE_CANCEL_BOTH);
+        let stops_here = matches!(mode, SELF_TRADE_CANCEL_NEWEST | SELF_TRADE_CANCEL_BOTH);
         if ends_maker {
             self.end_order(at, EventKind::Cancel, Reason::SelfTrade);
         }
-        if ends_taker {
+        if stops_here {
             self.end_taker(message, left);
             return 0;
         }

@@ -16,7 +16,7 @@ use reference::{Reference, Told};
 
 const BOOKS: u32 = 2;
 const ACCOUNTS: u32 = 3;
-const CAPACITY: u32 = 40;
+const CAPACITY: u32 = 16;
 
 fn told(engine: &Engine) -> Vec<Told> {
     engine

@@ -122,7 +122,7 @@ impl Random {
             5 => 2 + self.below(20) as i64,
             6 => 5 + self.below(100) as i64,
             7 => self.below(1_000) as i64,
-            8 => 10_000 + self.below(1 << 30) as i64,
+            8 => 500 + self.below(6_000) as i64,
             9 => self.below(40) as i64 - 20,
             _ => 20_000 + self.below(1 << 20) as i64,
         };

@@ -12,7 +12,10 @@ use engine::journal::{Durability, Journal, recover, replay};
 use engine::{Engine, Size};
 use random::Random;
 
-const SIZE: fn() -> Size = || Size { pages: 400, ..Size::of(2, 3, 40) };
+const SIZE: fn() -> Size = || Size {
+    pages: 400,
+    ..Size::of(2, 3, 40)
+};
 
 /// A place of this test's own, empty.
 fn place(name: &str) -> PathBuf {
@@ -56,7 +59,10 @@ fn a_replay_has_the_state_of_the_original() {
     let (path, _, commands) = written(1, 200);
     let recovered = recover(&path).unwrap();
     assert_eq!((recovered.commands, recovered.cut), (commands, None));
-    assert_eq!(recovered.engine.state_hash(), after(1, commands).state_hash());
+    assert_eq!(
+        recovered.engine.state_hash(),
+        after(1, commands).state_hash()
+    );
     std::fs::remove_file(path).unwrap();
 }
 
@@ -76,8 +82,15 @@ fn cut_at_any_byte_it_keeps_every_whole_group_and_no_other() {
     let (path, bytes, _) = written(3, 12);
     for length in 48..bytes.len() {
         let recovered = replay(&bytes[..length]).unwrap();
-        assert_eq!(recovered.engine.state_hash(), after(3, recovered.commands).state_hash());
-        assert!(recovered.cut.is_none_or(|cut| cut.offset + cut.bytes == length as u64));
+        assert_eq!(
+            recovered.engine.state_hash(),
+            after(3, recovered.commands).state_hash()
+        );
+        assert!(
+            recovered
+                .cut
+                .is_none_or(|cut| cut.offset + cut.bytes == length as u64)
+        );
     }
     std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
     let cut = recover(&path).unwrap().cut.unwrap();
@@ -127,7 +140,9 @@ fn any_bytes_are_a_journal_or_an_error_and_never_a_panic() {
 /// Not a test of its own: the process that is killed. It says what is safe, line by line.
 #[test]
 fn victim() {
-    let Ok(path) = std::env::var("JOURNAL_VICTIM") else { return };
+    let Ok(path) = std::env::var("JOURNAL_VICTIM") else {
+        return;
+    };
     let mut journal = Journal::create(path.as_ref(), SIZE(), Durability::Synced).unwrap();
     let (mut random, mut sizes) = (Random(6), Random(7));
     loop {
@@ -154,7 +169,10 @@ fn killed_at_any_moment_it_loses_nothing_that_was_safe_and_invents_nothing() {
         let mut safe = 0;
         let mut read = |line: Option<std::io::Result<String>>| {
             let line = line.and_then(Result::ok)?;
-            let number = line.split("safe ").nth(1).and_then(|number| number.parse().ok());
+            let number = line
+                .split("safe ")
+                .nth(1)
+                .and_then(|number| number.parse().ok());
             safe = number.unwrap_or(safe);
             Some(())
         };
@@ -168,8 +186,15 @@ fn killed_at_any_moment_it_loses_nothing_that_was_safe_and_invents_nothing() {
         while read(lines.next()).is_some() {}
         victim.wait().unwrap();
         let recovered = recover(&path).unwrap();
-        assert!(recovered.commands >= safe, "lost: {safe} were safe, {} are there", recovered.commands);
-        assert_eq!(recovered.engine.state_hash(), after(6, recovered.commands).state_hash());
+        assert!(
+            recovered.commands >= safe,
+            "lost: {safe} were safe, {} are there",
+            recovered.commands
+        );
+        assert_eq!(
+            recovered.engine.state_hash(),
+            after(6, recovered.commands).state_hash()
+        );
         std::fs::remove_file(path).unwrap();
     }
 }

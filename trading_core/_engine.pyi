@@ -8,6 +8,7 @@ string. Every call raises ValueError, and changes nothing, for a quantity, price
 threshold below 1 or another side; an integer beyond 64 bits raises OverflowError.
 """
 
+from pathlib import Path
 from typing import Literal, final
 
 from typing_extensions import Buffer
@@ -32,7 +33,7 @@ class Engine:
     """Many books, one risk gate, one stream of events; docs/engine.md has the rules.
 
     Not for several threads at once: a call while another thread's is under way is a RuntimeError.
-    `apply` releases the GIL. Sub-interpreters and free-threaded builds: one at a time, under a lock.
+    `apply` releases the GIL. Sub-interpreters and free-threaded builds: one call at a time.
 
     Raises:
         ValueError: A size of 0, or beyond what one process can hold.
@@ -61,9 +62,7 @@ class Engine:
     def cancel(self, order_id: int, account: int, symbol: int, /) -> int:
         """Take an order out; returns and raises like `submit`."""
 
-    def modify(
-        self, order_id: int, account: int, symbol: int, price: int, quantity: int, /
-    ) -> int:
+    def modify(self, order_id: int, account: int, symbol: int, price: int, quantity: int, /) -> int:
         """Change an order's price or open quantity; returns and raises like `submit`."""
 
     def apply(self, rows: Buffer) -> int:
@@ -73,6 +72,31 @@ class Engine:
 
         Raises:
             TypeError: The buffer is not contiguous rows of 32 or 64 bytes.
+        """
+
+    def open_journal(self, path: Path) -> None:
+        """Write every command from now on into a new file; `wait` says what is safe.
+
+        Raises:
+            ValueError: The engine was told something already, or has a journal.
+            OSError: The file exists, or the disk says no.
+        """
+
+    def wait(self) -> int:
+        """Wait until every command so far is on disk; return how many they are.
+
+        Raises:
+            OSError: The disk said no: nothing since the last answer is safe.
+        """
+
+    @staticmethod
+    def recover(path: Path) -> tuple[Engine, int, int]:
+        """Rebuild an engine from its journal; both go on from there.
+
+        Returns the engine, its commands, and the bytes of a torn end that were cut off.
+
+        Raises:
+            ValueError: It is not a journal, or damaged before its end.
         """
 
     def take_events(self) -> Events:
@@ -109,7 +133,6 @@ class Events:
     """Events that were taken: a read-only buffer of records of 64 bytes. Made by `Engine` only."""
 
     def __len__(self) -> int: ...
-    def __buffer__(self, flags: int, /) -> memoryview: ...
 
 @final
 class Match:

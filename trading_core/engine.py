@@ -7,7 +7,7 @@ The rules, each with an example, are docs/engine.md.
 
 from collections.abc import Iterable
 from enum import IntEnum, IntFlag
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -173,7 +173,8 @@ class Reason(IntEnum):
 
 def events(engine: Engine) -> NDArray[np.void]:
     """Take what happened since the last time: an array of `EVENT`, not copied, not writable."""
-    return np.frombuffer(engine.take_events(), dtype=EVENT)
+    # Type checkers know no buffers before Python 3.12.
+    return np.frombuffer(cast("bytes", engine.take_events()), dtype=EVENT)
 
 
 def apply(engine: Engine, rows: NDArray[np.void] | Iterable[dict[str, Any]]) -> int:

@@ -188,19 +188,15 @@ impl Engine {
         let opposite = message.symbol * 2 + (side ^ 1);
         let best = self.matcher.ladders[opposite as usize].best;
         let crosses = best <= key.wrapping_neg();
-        let price = message.price.unsigned_abs();
-        let dearest = if crosses {
-            price.max(best.unsigned_abs())
-        } else {
-            price
-        };
+        let limit = message.price.unsigned_abs();
+        let price = limit.max(best.unsigned_abs() * u64::from(crosses));
         if self.is_odd(message, book) {
             return self.submit_slowly(&Command::from(*message));
         }
         let account = message.account as usize;
         let line = self.line(message.symbol, message.account);
         let now = self.now;
-        let (side, quantity, price) = (side as usize, message.quantity, dearest);
+        let (side, quantity) = (side as usize, message.quantity);
         let ask = Ask {
             side,
             quantity,

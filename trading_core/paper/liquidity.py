@@ -78,9 +78,7 @@ class Liquidity:
             self._retract(order.request.side)
             trades = self._place(wanted)
         book_id = 2 * order.sequence + 1
-        return trades + self._enter(
-            book_id, order.request.side, order.remaining, order.limit_ticks
-        )
+        return trades + self._enter(book_id, order.request.side, order.remaining, order.limit_ticks)
 
     def withdraw(self, order: PaperOrder) -> None:
         """Take a client's order out of the book, if it is there."""

@@ -1,8 +1,10 @@
 //! The full path: 64-bit ids, risk, positions and events, read by a consumer.
 
-use engine::book::Phase;
+use std::path::Path;
+
 use engine::control::Limit;
-use engine::message::{BY_SYMBOL, COLLAR, LIMIT};
+use engine::journal::{Durability, Journal};
+use engine::message::{COLLAR, LIMIT};
 use engine::{Command, Engine, EventKind, Message, Size};
 
 use crate::file::{Digest, Workload};
@@ -15,11 +17,12 @@ const ACCOUNTS: u32 = 64;
 pub struct Whole {
     pub engine: Engine,
     pub digest: Digest,
+    journal: Option<Journal>,
 }
 
 impl Whole {
     /// Limits that are checked and never reached, so that the digest is the reference's.
-    pub fn new(load: &Workload) -> Self {
+    pub fn new(load: &Workload, journal: Option<&Path>) -> Self {
         let orders = u32::try_from(load.prefill).unwrap() * 5 / 4 + 4096;
         let size = Size {
             pages: 400 * load.symbols,
@@ -58,7 +61,6 @@ impl Whole {
                 engine.command(&Command::from(message));
             }
         }
-        let _ = (BY_SYMBOL, Phase::Open);
         assert!(
             engine
                 .events()
@@ -66,14 +68,25 @@ impl Whole {
                 .all(|event| event.kind == EventKind::Set)
         );
         engine.clear_events();
+        let journal = journal.map(|path| {
+            drop(std::fs::remove_file(path));
+            Journal::create(path, size, Durability::Synced).unwrap()
+        });
         Self {
             engine,
             digest: Digest::default(),
+            journal,
         }
     }
 
     pub fn run(&mut self, messages: &[Message]) {
         for batch in messages.chunks(BATCH) {
+            if let Some(journal) = &mut self.journal {
+                for message in batch {
+                    journal.append(&Command::from(*message));
+                }
+                journal.commit().unwrap();
+            }
             let done = self.engine.run(batch);
             assert_eq!(done, batch.len());
             self.read();

@@ -333,7 +333,7 @@ impl Reference {
                 R::BadQuantity,
             ),
             (order.is(STOP), R::BadFlags),
-            (message.quantity % venue.lot != 0, R::OffLot),
+            (!message.quantity.is_multiple_of(venue.lot), R::OffLot),
             (venue.phase == 2, R::Phase),
         ];
         let first = rules

@@ -1,31 +1,37 @@
 //! Commands on disk: what an engine was told, so that another can be told the same.
 //!
 //! A journal is a header (magic, version, the engine's size) and records. A record is a length, a
-//! CRC-32C and a payload: the number of commands before it, then commands of 64 bytes. One record
-//! is one group: everything appended between two commits, written in one piece by a thread of the
-//! journal's own, so that the engine goes on while the disk works. What is not whole at the end of
+//! CRC-32C and a payload: the number of commands before it, then commands, of 64 bytes or of 32 if
+//! they need no more. Groups of records are written in one piece by a thread of the journal's own,
+//! so that the engine goes on while the disk works. What is not whole at the end of
 //! the file after a crash was never acknowledged: it is cut off and reported. What is not whole in
 //! the middle is damage, and an error.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use thiserror::Error;
 
-use crate::engine::{Engine, Size};
-use crate::message::Command;
+use crate::engine::Size;
+use crate::message::{Command, Message};
 
-const MAGIC: &[u8; 8] = b"TRADEJ01";
-const HEADER_BYTES: usize = 48;
-const RECORD_HEAD_BYTES: usize = 8;
-const COUNT_BYTES: usize = 8;
-const COMMAND_BYTES: usize = 64;
+pub(crate) const MAGIC: &[u8; 8] = b"TRADEJ01";
+pub(crate) const HEADER_BYTES: usize = 48;
+pub(crate) const RECORD_HEAD_BYTES: usize = 8;
+pub(crate) const COUNT_BYTES: usize = 8;
+pub(crate) const COMMAND_BYTES: usize = 64;
+pub(crate) const MESSAGE_BYTES: usize = 32;
+/// The bit of a record's count that says its rows are of 32 bytes.
+pub(crate) const NARROW_BIT: u32 = 63;
 /// Commands of one record at most: a length beyond it is damage, not a wish for memory.
-const GROUP_MAX: usize = 1 << 20;
+pub(crate) const GROUP_MAX: usize = 1 << 20;
+/// A group is handed over at the latest when it has so many bytes.
+const GROUP_BYTES_MAX: usize = 1 << 16;
 /// Groups that may wait for the disk before the engine does.
 const GROUPS_WAITING: usize = 8;
 
@@ -60,28 +66,6 @@ pub enum JournalError {
     Ended,
 }
 
-/// What was cut off the end of a journal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cut {
-    /// Where the file ends now.
-    pub offset: u64,
-    /// How many bytes were cut.
-    pub bytes: u64,
-    /// Why.
-    pub found: &'static str,
-}
-
-/// What a journal gave back.
-#[derive(Debug)]
-pub struct Recovered {
-    /// The engine after every command of the journal.
-    pub engine: Engine,
-    /// How many they were.
-    pub commands: u64,
-    /// What was cut off, if anything was.
-    pub cut: Option<Cut>,
-}
-
 enum Order {
     Write(Vec<u8>),
     Tell(SyncSender<Result<u64, io::Error>>),
@@ -91,7 +75,12 @@ enum Order {
 #[derive(Debug)]
 pub struct Journal {
     group: Vec<u8>,
+    /// Where in the group the last record begins, and how wide its rows are.
+    record: usize,
+    width: usize,
     commands: u64,
+    /// Groups handed over and not yet safe.
+    groups: Arc<AtomicUsize>,
     orders: Option<SyncSender<Order>>,
     // Behind a lock only because Python wants to be able to share it; never contended.
     empties: Mutex<Receiver<Vec<u8>>>,
@@ -108,29 +97,6 @@ fn header(size: Size) -> [u8; HEADER_BYTES] {
         *place = word.to_le_bytes();
     }
     bytes
-}
-
-fn word(bytes: &[u8], at: usize) -> Option<u64> {
-    let word = bytes.get(at..at + 8)?.first_chunk()?;
-    Some(u64::from_le_bytes(*word))
-}
-
-fn size_of_header(bytes: &[u8]) -> Result<Size, JournalError> {
-    if bytes.len() < HEADER_BYTES || bytes.first_chunk() != Some(MAGIC) {
-        return Err(JournalError::Header);
-    }
-    let number = |n: usize| {
-        let word = word(bytes, 8 + n * 8).ok_or(JournalError::Header)?;
-        u32::try_from(word).map_err(|_| JournalError::Header)
-    };
-    let events = number(4)? as usize;
-    Ok(Size {
-        books: number(0)?,
-        accounts: number(1)?,
-        orders: number(2)?,
-        pages: number(3)?,
-        events,
-    })
 }
 
 impl Journal {
@@ -164,13 +130,18 @@ impl Journal {
     fn over(file: File, commands: u64, durability: Durability) -> Result<Self, JournalError> {
         let (orders, inbox) = sync_channel(GROUPS_WAITING);
         let (give_back, empties) = channel();
+        let groups = Arc::new(AtomicUsize::new(0));
+        let safe = Arc::clone(&groups);
         let writer = std::thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || write_groups(file, durability, &inbox, &give_back))?;
+            .spawn(move || write_groups(file, durability, &inbox, &give_back, &safe))?;
         let (orders, writer, empties) = (Some(orders), Some(writer), Mutex::new(empties));
         Ok(Self {
             group: vec![],
+            record: 0,
+            width: 0,
             commands,
+            groups,
             orders,
             empties,
             writer,
@@ -183,45 +154,79 @@ impl Journal {
         self.append_row(&command.encode());
     }
 
-    /// Add a command as it is written. A group that is full is committed by itself.
+    /// Add a command that needs no second half: half the bytes.
     #[inline]
-    pub fn append_row(&mut self, row: &[u8; COMMAND_BYTES]) {
-        if self.group.is_empty() {
-            self.begin_group();
+    pub fn append_message(&mut self, message: &Message) {
+        self.append_row(&message.encode());
+    }
+
+    /// Add a row of 32 or 64 bytes as it is. A group that is full is handed over by itself.
+    #[inline]
+    pub fn append_row<const WIDTH: usize>(&mut self, row: &[u8; WIDTH]) {
+        if self.width != WIDTH || self.group.is_empty() {
+            self.begin_record(WIDTH);
         }
         self.group.extend_from_slice(row);
         self.commands += 1;
-        if self.group.len() > GROUP_MAX / 16 * COMMAND_BYTES {
+        if self.group.len() >= GROUP_BYTES_MAX {
             // A failure is kept by the writer, and told by the next `wait`.
-            drop(self.commit());
+            drop(self.hand_over());
         }
     }
 
-    fn begin_group(&mut self) {
-        if let Ok(empties) = self.empties.get_mut()
-            && let Ok(empty) = empties.try_recv()
-        {
-            self.group = empty;
+    /// Begin a record of rows of another width, in a new group if there is none.
+    fn begin_record(&mut self, width: usize) {
+        if self.group.is_empty() {
+            if let Ok(empties) = self.empties.get_mut()
+                && let Ok(empty) = empties.try_recv()
+            {
+                self.group = empty;
+            }
+            self.group.clear();
+        } else {
+            self.close_record();
         }
-        self.group.clear();
+        self.record = self.group.len();
+        self.width = width;
+        let is_narrow = u64::from(width == MESSAGE_BYTES);
         self.group.extend_from_slice(&[0; RECORD_HEAD_BYTES]);
-        self.group.extend_from_slice(&self.commands.to_le_bytes());
+        let count = self.commands | is_narrow << NARROW_BIT;
+        self.group.extend_from_slice(&count.to_le_bytes());
     }
 
-    /// Hand the group to the writer; it is safe when a later `wait` says so.
+    /// Write the length of the record that is open; its checksum is the writer's work.
+    fn close_record(&mut self) {
+        let length = self.group.len() - self.record - RECORD_HEAD_BYTES;
+        let head = (length as u64).to_le_bytes();
+        let place = self
+            .group
+            .get_mut(self.record..self.record + RECORD_HEAD_BYTES);
+        if let Some(place) = place {
+            place.copy_from_slice(&head);
+        }
+    }
+
+    /// Hand the group to the writer if it has nothing to do, else let the group grow: the slower
+    /// the disk, the larger the groups. It is safe when a later `wait` says so.
     ///
     /// # Errors
-    /// `Ended` when an earlier write failed.
+    /// `Ended` when the writer is gone.
+    #[inline]
     pub fn commit(&mut self) -> Result<(), JournalError> {
+        let is_busy = self.groups.load(Ordering::Relaxed) > 0;
+        if self.group.is_empty() || is_busy && self.group.len() < GROUP_BYTES_MAX {
+            return Ok(());
+        }
+        self.hand_over()
+    }
+
+    fn hand_over(&mut self) -> Result<(), JournalError> {
         if self.group.is_empty() {
             return Ok(());
         }
-        let mut group = std::mem::take(&mut self.group);
-        let (head, payload) = group.split_at_mut(RECORD_HEAD_BYTES);
-        let length = u32::try_from(payload.len()).map_err(|_| JournalError::Ended)?;
-        let (first, second) = head.split_at_mut(4);
-        first.copy_from_slice(&length.to_le_bytes());
-        second.copy_from_slice(&crc32c::crc32c(payload).to_le_bytes());
+        self.groups.fetch_add(1, Ordering::Relaxed);
+        self.close_record();
+        let group = std::mem::take(&mut self.group);
         self.order(Order::Write(group))
     }
 
@@ -230,7 +235,7 @@ impl Journal {
     /// # Errors
     /// What the disk said, or `Ended`.
     pub fn wait(&mut self) -> Result<u64, JournalError> {
-        self.commit()?;
+        self.hand_over()?;
         let (answer, told) = sync_channel(1);
         self.order(Order::Tell(answer))?;
         told.recv().map_err(|_| JournalError::Ended)??;
@@ -258,19 +263,22 @@ fn write_groups(
     durability: Durability,
     inbox: &Receiver<Order>,
     give_back: &std::sync::mpsc::Sender<Vec<u8>>,
+    waiting: &AtomicUsize,
 ) {
     let mut failure: Option<io::Error> = None;
     let mut groups = 0;
     for order in inbox {
         match order {
             Order::Write(_) if failure.is_some() => {}
-            Order::Write(group) => {
+            Order::Write(mut group) => {
+                seal(&mut group);
                 let done = file.write_all(&group).and_then(|()| match durability {
                     Durability::Synced => file.sync_data(),
                     Durability::Written => Ok(()),
                 });
                 failure = done.err();
                 groups += 1;
+                waiting.fetch_sub(1, Ordering::Relaxed);
                 drop(give_back.send(group));
             }
             Order::Tell(answer) => {
@@ -283,107 +291,16 @@ fn write_groups(
     }
 }
 
-/// Read a journal, cut off a torn end, and rebuild the engine.
-///
-/// # Errors
-/// `Header` or `Damaged` when the file is not a whole journal; `Io` when the disk says no.
-pub fn recover(path: &Path) -> Result<Recovered, JournalError> {
-    let mut bytes = vec![];
-    File::open(path)?.read_to_end(&mut bytes)?;
-    let recovered = replay(&bytes)?;
-    if let Some(cut) = recovered.cut {
-        let file = OpenOptions::new().write(true).open(path)?;
-        file.set_len(cut.offset)?;
-        file.sync_all()?;
+/// Write the checksum of each record of a group.
+fn seal(group: &mut [u8]) {
+    let mut rest = group;
+    while let Some((head, after)) = rest.split_first_chunk_mut::<RECORD_HEAD_BYTES>() {
+        let length = (u64::from_le_bytes(*head) & 0xFFFF_FFFF) as usize;
+        let Some((payload, next)) = after.split_at_mut_checked(length) else {
+            return;
+        };
+        let checksum = u64::from(crc32c::crc32c(payload));
+        *head = (length as u64 | checksum << 32).to_le_bytes();
+        rest = next;
     }
-    Ok(recovered)
-}
-
-/// Rebuild an engine from a journal's bytes.
-///
-/// # Errors
-/// `Header` or `Damaged`.
-pub fn replay(bytes: &[u8]) -> Result<Recovered, JournalError> {
-    let size = size_of_header(bytes)?;
-    let mut engine = Engine::new(check_size(size)?);
-    let (mut commands, mut at) = (0, HEADER_BYTES);
-    while at < bytes.len() {
-        let rest = bytes.get(at..).unwrap_or_default();
-        match record(rest, commands) {
-            Ok(payload) => {
-                for row in payload.as_chunks::<COMMAND_BYTES>().0 {
-                    engine.command(&Command::decode(row));
-                    engine.clear_events();
-                    commands += 1;
-                }
-                at += RECORD_HEAD_BYTES + COUNT_BYTES + payload.len();
-            }
-            Err((found, true)) => {
-                let (offset, bytes) = (at as u64, rest.len() as u64);
-                let cut = Some(Cut {
-                    offset,
-                    bytes,
-                    found,
-                });
-                return Ok(Recovered {
-                    engine,
-                    commands,
-                    cut,
-                });
-            }
-            Err((found, false)) => {
-                return Err(JournalError::Damaged {
-                    offset: at as u64,
-                    found,
-                });
-            }
-        }
-    }
-    Ok(Recovered {
-        engine,
-        commands,
-        cut: None,
-    })
-}
-
-/// A header that asks for more than a process can hold is damage.
-fn check_size(size: Size) -> Result<Size, JournalError> {
-    let lines = u64::from(size.books) * u64::from(size.accounts);
-    let fits = lines <= 1 << 24
-        && size.books <= 1 << 16
-        && size.orders <= 1 << 24
-        && size.pages <= 1 << 24
-        && size.events <= 1 << 26;
-    if fits {
-        Ok(size)
-    } else {
-        Err(JournalError::Header)
-    }
-}
-
-/// Return a record's commands, or what is wrong with it and whether it is the torn end.
-fn record(rest: &[u8], commands: u64) -> Result<&[u8], (&'static str, bool)> {
-    let Some(head) = word(rest, 0) else {
-        return Err(("the beginning of one", true));
-    };
-    let (length, checksum) = ((head & 0xFFFF_FFFF) as usize, (head >> 32) as u32);
-    let groups = length
-        .checked_sub(COUNT_BYTES)
-        .filter(|bytes| bytes % COMMAND_BYTES == 0);
-    if groups.is_none_or(|bytes| bytes == 0 || bytes > GROUP_MAX * COMMAND_BYTES) {
-        // A tail of zeros is what a file that grew before it was written looks like.
-        let is_end = rest.iter().all(|byte| *byte == 0);
-        return Err(("a length no record has", is_end));
-    }
-    let Some(payload) = rest.get(RECORD_HEAD_BYTES..RECORD_HEAD_BYTES + length) else {
-        return Err(("a part of one", true));
-    };
-    if crc32c::crc32c(payload) != checksum {
-        let is_end = rest.len() == RECORD_HEAD_BYTES + length;
-        return Err(("another checksum", is_end));
-    }
-    if word(payload, 0) != Some(commands) {
-        return Err(("a record from elsewhere", false));
-    }
-    payload.get(COUNT_BYTES..).ok_or(("a part of one", true))
 }

@@ -22,6 +22,7 @@ pub mod message;
 pub mod order;
 pub mod order_book;
 pub mod prefetch;
+pub mod recovery;
 pub mod risk;
 pub mod risk_gate;
 pub mod special;

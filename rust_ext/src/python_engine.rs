@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 
 use crate::engine::{Engine, Size};
 use crate::event::Event;
-use crate::journal::{self, Durability, Journal, JournalError};
+use crate::journal::{Durability, Journal, JournalError};
 use crate::message::{Command, Message};
 
 /// Rows copied out of a caller's buffer at a time: it is not read while the engine works on it.
@@ -117,7 +117,7 @@ impl PyEngine {
     /// Returns the engine, its commands, and the bytes of a torn end that were cut off.
     #[staticmethod]
     fn recover(py: Python<'_>, path: PathBuf) -> PyResult<(Self, u64, u64)> {
-        let found = py.detach(|| journal::recover(&path))?;
+        let found = py.detach(|| crate::recovery::recover(&path))?;
         let journal = Journal::resume(&path, found.commands, Durability::Synced)?;
         let owner = Self {
             engine: found.engine,
@@ -223,12 +223,16 @@ unsafe fn run_rows(owner: &mut PyEngine, start: usize, width: usize, count: usiz
 }
 
 fn append_rows(journal: &mut Journal, rows: &[u8], width: usize, count: usize) {
-    for row in rows.chunks_exact(width).take(count) {
-        let mut command = [0; COMMAND_BYTES];
-        for (place, byte) in command.iter_mut().zip(row) {
-            *place = *byte;
-        }
-        journal.append_row(&command);
+    if width == MESSAGE_BYTES {
+        let rows = rows.as_chunks::<MESSAGE_BYTES>().0;
+        rows.iter()
+            .take(count)
+            .for_each(|row| journal.append_row(row));
+    } else {
+        let rows = rows.as_chunks::<COMMAND_BYTES>().0;
+        rows.iter()
+            .take(count)
+            .for_each(|row| journal.append_row(row));
     }
 }
 

@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 
 use crate::engine::Engine;
 use crate::event::EventKind;
-use crate::message::{self, Command, Message};
+use crate::message::{self, Message};
 use crate::python_engine::PyEngine;
 
 type Arguments<'a> = &'a [*mut ffi::PyObject];
@@ -57,7 +57,7 @@ unsafe fn raw_call(
         let before = owner.engine.events().len();
         let PyEngine { engine, journal } = &mut *owner;
         if let Some(journal) = journal {
-            journal.append(&Command::from(message));
+            journal.append_message(&message);
         }
         engine.apply(&message);
         Some(answer(&owner.engine, before))

@@ -83,7 +83,7 @@ impl Whole {
         for batch in messages.chunks(BATCH) {
             if let Some(journal) = &mut self.journal {
                 for message in batch {
-                    journal.append(&Command::from(*message));
+                    journal.append_message(message);
                 }
                 journal.commit().unwrap();
             }

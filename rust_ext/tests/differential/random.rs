@@ -81,7 +81,7 @@ impl Random {
             // Half of the orders are of the plainest kind, for the fast path.
             command.message.flags = 0;
             command.message.tif &= 1;
-            command.extra.self_trade = 0;
+            command.extra = Extra::default();
         }
         command
     }

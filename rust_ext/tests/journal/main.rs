@@ -8,7 +8,8 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command as Process, Stdio};
 
-use engine::journal::{Durability, Journal, recover, replay};
+use engine::journal::{Durability, Journal};
+use engine::recovery::{recover, replay};
 use engine::{Engine, Size};
 use random::Random;
 
@@ -35,6 +36,15 @@ fn after(seed: u64, commands: u64) -> Engine {
     engine
 }
 
+/// Append a command in as few bytes as it needs.
+fn append(journal: &mut Journal, command: &engine::Command) {
+    if command.extra == engine::message::Extra::default() {
+        journal.append_message(&command.message);
+    } else {
+        journal.append(command);
+    }
+}
+
 /// Write `groups` groups of commands of a seed; return the file's bytes.
 fn written(seed: u64, groups: u64) -> (PathBuf, Vec<u8>, u64) {
     let path = place(&format!("written-{seed}"));
@@ -43,7 +53,7 @@ fn written(seed: u64, groups: u64) -> (PathBuf, Vec<u8>, u64) {
     let mut commands = 0;
     for _ in 0..groups {
         for _ in 0..1 + sizes.below(20) {
-            journal.append(&random.command());
+            append(&mut journal, &random.command());
             commands += 1;
         }
         journal.commit().unwrap();
@@ -147,7 +157,7 @@ fn victim() {
     let (mut random, mut sizes) = (Random(6), Random(7));
     loop {
         for _ in 0..1 + sizes.below(50) {
-            journal.append(&random.command());
+            append(&mut journal, &random.command());
         }
         println!("safe {}", journal.wait().unwrap());
     }

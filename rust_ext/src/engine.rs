@@ -146,6 +146,12 @@ impl Engine {
             if !self.has_room_for_events() {
                 return index;
             }
+            if let Some(next) = messages.get(index + 12) {
+                self.ids.prefetch(next.id);
+            }
+            if let Some(next) = messages.get(index + 5) {
+                self.matcher.arena.prefetch(self.ids.guess(next.id));
+            }
             self.apply(message);
         }
         messages.len()

@@ -118,7 +118,7 @@ impl Engine {
 
     /// Carry out messages until one's events might not fit; return how many were.
     pub fn run(&mut self, messages: &[Message]) -> usize {
-        // Asking ahead costs more than it saves while everything live is in the second-level cache.
+        // With many live orders their neighbours are asked for too; with few that costs more.
         if self.matcher.arena.live() < 100_000 {
             return self.run_near(messages);
         }

@@ -5,7 +5,7 @@ One engine holds many books and many accounts, both numbered from 0. Single orde
 The rules, each with an example, are docs/engine.md.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import IntEnum, IntFlag
 from typing import Any, cast
 
@@ -189,7 +189,7 @@ def apply(engine: Engine, rows: NDArray[np.void] | Iterable[dict[str, Any]]) -> 
         rows = _packed(list(rows))
     for wanted in (MESSAGE, COMMAND):
         if rows.dtype == wanted:
-            return engine.apply(rows)
+            return engine.apply(cast("bytes", rows))
     nearest = MESSAGE if rows.dtype.itemsize == MESSAGE.itemsize else COMMAND
     raise TypeError(f"rows: expected {_first_difference(nearest, rows.dtype)}")
 
@@ -206,9 +206,10 @@ def _packed(rows: list[dict[str, Any]]) -> NDArray[np.void]:
 
 
 def _first_difference(wanted: np.dtype[np.void], found: np.dtype[Any]) -> str:
-    fields = found.fields or {}
+    fields: Mapping[str, Any] = found.fields or {}
+    places: Mapping[str, Any] = wanted.fields or {}
     for name in wanted.names or ():
-        expected = (wanted.fields or {})[name]
+        expected = places[name]
         if name not in fields:
             return f"field {name} of {expected[0]}, was none"
         if fields[name][:2] != expected[:2]:

@@ -48,8 +48,14 @@ test: $(VENV)/dev.stamp $(VENV)/engine.stamp packages ## run every test
 
 check: check-format check-lint check-types check-imports check-stub check-rust check-hosts ## every rule a tool can hold
 
+# The generator of the workloads is the project's; what it makes stays in rust_ext/target.
+GENERATOR ?= ../shared/perf/gen_orders.py
+WORKLOADS ?= $(CURDIR)/rust_ext/target/workloads
+
 bench: $(VENV)/dev.stamp $(VENV)/engine.stamp ## measure the engine
-	@cd rust_ext && cargo bench --locked --quiet
+	@$(BIN)/python rust_ext/benches/make_workloads.py $(GENERATOR) $(WORKLOADS)
+	@cd rust_ext && cargo bench --locked --quiet --bench workload -- $(WORKLOADS)
+	@cd rust_ext && cargo bench --locked --quiet --bench engine
 	@$(BIN)/python rust_ext/benches/from_python.py
 
 clean: down ## remove what make built; the state of the stack in var stays

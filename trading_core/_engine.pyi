@@ -1,4 +1,6 @@
-"""The order book and the pre-trade risk gate, compiled from rust_ext/.
+"""The engine, an order book and a pre-trade risk gate, compiled from rust_ext/.
+
+`Engine` is many books and accounts in one; `trading_core.engine` has the names of its numbers.
 
 Integers only. Prices and amounts of money are ticks of $0.0001, quantities are whole shares, order
 ids are 0 to 2**64 - 1. A side is "buy" or "sell"; `trading_core.domain.orders.Side` is such a
@@ -6,9 +8,14 @@ string. Every call raises ValueError, and changes nothing, for a quantity, price
 threshold below 1 or another side; an integer beyond 64 bits raises OverflowError.
 """
 
+from pathlib import Path
 from typing import Literal, final
 
+from typing_extensions import Buffer
+
 __all__ = [
+    "Engine",
+    "Events",
     "Match",
     "OrderBook",
     "Refusal",
@@ -20,6 +27,112 @@ __all__ = [
 
 class UnknownOrder(ValueError):  # noqa: N818 - named for what is the case
     """The order is not resting: never seen, filled, or cancelled before."""
+
+@final
+class Engine:
+    """Many books, one risk gate, one stream of events; docs/engine.md has the rules.
+
+    Not for several threads at once: a call while another thread's is under way is a RuntimeError.
+    `apply` releases the GIL. Sub-interpreters and free-threaded builds: one call at a time.
+
+    Raises:
+        ValueError: A size of 0, or beyond what one process can hold.
+    """
+
+    def __new__(cls, *, books: int, accounts: int, orders: int) -> Engine: ...
+    def submit(
+        self,
+        order_id: int,
+        account: int,
+        symbol: int,
+        side: int,
+        price: int,
+        quantity: int,
+        tif: int = 0,
+        flags: int = 0,
+        /,
+    ) -> int:
+        """Enter an order; return how many events it caused, or minus the reason of its refusal.
+
+        Raises:
+            RuntimeError: There may be no room for its events: read them first. Nothing was done.
+            OverflowError: A number does not fit its field.
+        """
+
+    def cancel(self, order_id: int, account: int, symbol: int, /) -> int:
+        """Take an order out; returns and raises like `submit`."""
+
+    def modify(self, order_id: int, account: int, symbol: int, price: int, quantity: int, /) -> int:
+        """Change an order's price or open quantity; returns and raises like `submit`."""
+
+    def apply(self, rows: Buffer) -> int:
+        """Carry out rows of 32 or 64 bytes, without the GIL.
+
+        Returns how many were carried out before events had to be read: less than all only then.
+
+        Raises:
+            TypeError: The buffer is not contiguous rows of 32 or 64 bytes.
+        """
+
+    def open_journal(self, path: Path) -> None:
+        """Write every command from now on into a new file; `wait` says what is safe.
+
+        Raises:
+            ValueError: The engine was told something already, or has a journal.
+            OSError: The file exists, or the disk says no.
+        """
+
+    def wait(self) -> int:
+        """Wait until every command so far is on disk; return how many they are.
+
+        Raises:
+            OSError: The disk said no: nothing since the last answer is safe.
+        """
+
+    @staticmethod
+    def recover(path: Path) -> tuple[Engine, int, int]:
+        """Rebuild an engine from its journal; both go on from there.
+
+        Returns the engine, its commands, and the bytes of a torn end that were cut off.
+
+        Raises:
+            ValueError: It is not a journal, or damaged before its end.
+        """
+
+    def take_events(self) -> Events:
+        """Hand out the events since the last time."""
+
+    @property
+    def waiting(self) -> int:
+        """Events that wait to be read."""
+
+    @property
+    def live(self) -> int:
+        """Orders that are live."""
+
+    def open_quantity(self, order_id: int) -> int:
+        """Return all shares of an order that are open; 0 when it is not live."""
+
+    def depth(self, symbol: int, side: int, levels: int) -> list[tuple[int, int, int]]:
+        """Return (price, shares, orders) of the best levels of a side, best first."""
+
+    def queue(self, symbol: int, side: int, orders: int) -> list[tuple[int, int, int, int]]:
+        """Return (order id, price, shares shown, account) of a side, as they would trade."""
+
+    def position(self, account: int, symbol: int) -> tuple[int, int, int]:
+        """Return (shares, cost, realised profit) of an account in a book."""
+
+    def bar(self, symbol: int) -> tuple[int, int, int, int, int, int]:
+        """Return (open, high, low, close, volume, fills) of a book's bar."""
+
+    def state_hash(self) -> int:
+        """Return a number that two engines share when everything about them is alike."""
+
+@final
+class Events:
+    """Events that were taken: a read-only buffer of records of 64 bytes. Made by `Engine` only."""
+
+    def __len__(self) -> int: ...
 
 @final
 class Match:

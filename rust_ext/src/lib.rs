@@ -3,17 +3,45 @@
 //! Prices are ticks of $0.0001, amounts of money are the same ticks, quantities are whole shares.
 //! Nothing here reads a clock, a file or a random number: the same calls give the same answers.
 //! Everything but `python` is plain Rust and is tested without Python.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+mod admission;
+mod amend;
+pub mod arena;
+mod auction;
+pub mod book;
+pub mod control;
+pub mod engine;
 pub mod error;
+pub mod event;
+pub mod ids;
+pub mod journal;
+pub mod ladder;
+pub mod matcher;
+pub mod message;
 pub mod order;
 pub mod order_book;
+pub mod prefetch;
+pub mod recovery;
+pub mod risk;
 pub mod risk_gate;
+pub mod special;
+mod state;
+mod taker;
+mod telling;
+pub mod view;
 
 #[cfg(feature = "python")]
 mod python;
+#[cfg(feature = "python")]
+mod python_engine;
+#[cfg(feature = "python")]
+mod python_raw;
 
+pub use engine::{Engine, Size};
 pub use error::EngineError;
+pub use event::{Event, EventKind, Reason};
+pub use message::{Command, Message};
 pub use order::{OrderId, Price, Quantity, Side};
 pub use order_book::{DepthLevel, Match, OrderBook};
 pub use risk_gate::{

@@ -1,4 +1,4 @@
-//! The Python face: plain numbers in, plain values out. The only file that knows Python.
+//! The Python face: plain numbers in, plain values out. Only this and `python_engine` know Python.
 //!
 //! The GIL stays held: a call takes less time than releasing and taking it back.
 
@@ -13,10 +13,20 @@ use crate::risk_gate::{DeskState, LossThresholds, ProposedOrder, Refusal, RiskGa
 // A book is one mutable object without a lock of its own, hence `gil_used`.
 #[pymodule(gil_used = true)]
 mod _engine {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::python_engine::{PyEngine, PyEvents};
+
     #[pymodule_export]
     use super::{
         PyMatch, PyOrderBook, PyRefusal, PyRiskGate, PyRiskLimits, UnknownOrder, daily_loss_level,
     };
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::python_raw::add_raw_methods(module.py())
+    }
 }
 
 pyo3::create_exception!(

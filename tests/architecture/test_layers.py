@@ -9,7 +9,12 @@ from tests.architecture import sources
 from tests.architecture.sources import Source, parsed
 
 ENGINE = "trading_core._engine"
-ENGINE_USERS = ("trading_core.paper", "trading_core.risk", "trading_core.ledger")
+ENGINE_USERS = (
+    "trading_core.engine",
+    "trading_core.paper",
+    "trading_core.risk",
+    "trading_core.ledger",
+)
 # What every runbook may use; anything else in flows/ is a runbook and keeps its inside to itself.
 OPEN_TO_RUNBOOKS = ("flows.desk",)
 

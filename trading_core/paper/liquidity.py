@@ -5,16 +5,21 @@ trades with itself: where the tape's bid equals its ask, it shows only the side 
 arriving needs, so that both prices can still be had.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from trading_core._engine import Match, OrderBook
 from trading_core.domain.orders import Side
+from trading_core.engine import Engine, EventKind, Flag, Reason, TimeInForce, events
+from trading_core.engine import Side as EngineSide
+from trading_core.errors import InvariantViolated
 from trading_core.paper.market.tape import QuoteState
 from trading_core.paper.orders import PaperOrder
 
 _OPPOSITE = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
+_SIDES = {Side.BUY: EngineSide.BUY, Side.SELL: EngineSide.SELL}
+# In the engine: one book, the maker's account and the clients'.
+_BOOK, _MAKER, _CLIENTS = 0, 0, 1
+_OPEN_ORDERS_MAX = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,8 @@ class Liquidity:
     """One symbol's book."""
 
     def __init__(self, symbol: str) -> None:
-        self._book = OrderBook(symbol)
+        self._symbol = symbol
+        self._engine = Engine(books=1, accounts=2, orders=_OPEN_ORDERS_MAX)
         # Book ids: the maker's are even, a client's order of sequence n is 2n + 1.
         self._maker_ids = count(start=2, step=2)
         self._offers: dict[Side, _Offer] = {}
@@ -72,45 +78,58 @@ class Liquidity:
             self._retract(order.request.side)
             trades = self._place(wanted)
         book_id = 2 * order.sequence + 1
-        limit_ticks = order.limit_ticks
-        if limit_ticks is None:
-            matches = self._book.submit_market(book_id, order.request.side, order.remaining)
-        else:
-            matches = self._book.submit_limit(
-                book_id, order.request.side, order.remaining, limit_ticks
-            )
-        return trades + _clients(matches)
+        return trades + self._enter(book_id, order.request.side, order.remaining, order.limit_ticks)
 
     def withdraw(self, order: PaperOrder) -> None:
         """Take a client's order out of the book, if it is there."""
-        book_id = 2 * order.sequence + 1
-        if self._book.open_quantity(book_id):
-            self._book.cancel(book_id)
+        self._engine.cancel(2 * order.sequence + 1, _CLIENTS, _BOOK)
 
     def _place(self, side: Side) -> list[Trade]:
         offer = self._offers.get(side)
         if offer is None or offer.size == 0 or offer.book_id is not None:
             return []
         offer.book_id = next(self._maker_ids)
-        return _clients(self._book.submit_limit(offer.book_id, side, offer.size, offer.price_ticks))
+        return self._enter(offer.book_id, side, offer.size, offer.price_ticks)
 
     def _retract(self, side: Side) -> None:
         offer = self._offers.get(side)
         if offer is None or offer.book_id is None:
             return
-        offer.size = self._book.open_quantity(offer.book_id)
+        offer.size = self._engine.open_quantity(offer.book_id)
         if offer.size:
-            self._book.cancel(offer.book_id)
+            self._engine.cancel(offer.book_id, _MAKER, _BOOK)
         offer.book_id = None
 
-
-def _clients(matches: Sequence[Match]) -> list[Trade]:
-    """Return matches from the clients' side: exactly one of the two orders is a client's."""
-    return [
-        Trade(
-            order_sequence=(m.resting_id if m.resting_id % 2 else m.incoming_id) // 2,
-            price_ticks=m.price_ticks,
-            quantity=m.quantity,
+    def _enter(
+        self, book_id: int, side: Side, quantity: int, limit_ticks: int | None
+    ) -> list[Trade]:
+        """Let an order trade and its rest stay; without a limit the rest is dropped."""
+        answer = self._engine.submit(
+            book_id,
+            _CLIENTS if book_id % 2 else _MAKER,
+            _BOOK,
+            _SIDES[side],
+            limit_ticks or 0,
+            quantity,
+            TimeInForce.GTC,
+            Flag.MARKET if limit_ticks is None else 0,
         )
-        for m in matches
-    ]
+        if answer < 0:
+            raise InvariantViolated(
+                f"{self._symbol}: expected the engine to take {quantity} shares at {limit_ticks} "
+                f"ticks, was {Reason(-answer).name}",
+                next_step="stop trading; the journal and the log show what led here",
+            )
+        return self._trades()
+
+    def _trades(self) -> list[Trade]:
+        """Take the engine's fills: exactly one of the two orders of each is a client's."""
+        return [
+            Trade(
+                order_sequence=int(fill["id"] if fill["id"] % 2 else fill["other"]) // 2,
+                price_ticks=int(fill["price"]),
+                quantity=int(fill["quantity"]),
+            )
+            for fill in events(self._engine)
+            if fill["kind"] == EventKind.FILL
+        ]

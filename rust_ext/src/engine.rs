@@ -1,0 +1,342 @@
+//! The engine: ids, risk, matching, positions and events in one pass over a command.
+//!
+//! Here is the path of the plain order, cancel and modify. Whatever is unusual about a command is
+//! gathered into one bit and asked once; then `admission`, `special` and `control` take it.
+#![allow(clippy::indexing_slicing, clippy::cast_possible_truncation)]
+
+use crate::arena::{Address, Order};
+use crate::book::Book;
+use crate::event::{Event, EventKind, Reason};
+use crate::ids::{Found, IdTable};
+use crate::matcher::{Matcher, key_of};
+use crate::message::{self, Command, Message, QUANTITY_MAX};
+use crate::risk::{Ask, Risk};
+use crate::taker::Taker;
+
+/// Flags in an order's `meta` that take a cancel off the fast path.
+pub(crate) const SLOW: u32 = (message::STOP | message::ICEBERG) as u32;
+/// Where an order's time in force is in `meta`.
+pub(crate) const TIF_SHIFT: u32 = 4;
+
+/// How large an engine is; all of it is reserved at the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Books, numbered from 0.
+    pub books: u32,
+    /// Accounts, numbered from 0.
+    pub accounts: u32,
+    /// Most live orders.
+    pub orders: u32,
+    /// Most pages of 64 neighbouring prices in use, over all books.
+    pub pages: u32,
+    /// Most events between two readings; at least twice the orders and a few more.
+    pub events: usize,
+}
+
+impl Size {
+    /// Return a size with room for pages and events that fits the rest.
+    #[must_use]
+    pub const fn of(books: u32, accounts: u32, orders: u32) -> Self {
+        Self {
+            books,
+            accounts,
+            orders,
+            pages: if orders < 1 << 20 { orders } else { 1 << 20 } + 64,
+            events: 2 * orders as usize + 4096,
+        }
+    }
+}
+
+/// What an order has that few orders need.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Rare {
+    /// Shares of an iceberg that do not show.
+    pub hidden: u32,
+    /// How many it shows.
+    pub display: u32,
+    /// When it expires.
+    pub expires: u64,
+    /// A stop order's limit.
+    pub limit: i64,
+    /// At what price a stop order's shares are reserved.
+    pub reserved_at: u64,
+    /// Its self-trade prevention, for when it wakes.
+    pub self_trade: u8,
+}
+
+/// The engine.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    pub(crate) size: Size,
+    pub(crate) matcher: Matcher,
+    pub(crate) ids: IdTable,
+    pub(crate) risk: Risk,
+    pub(crate) books: Vec<Book>,
+    pub(crate) rare: Vec<Rare>,
+    pub(crate) expiries: std::collections::BTreeSet<(u64, u32)>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) now: u64,
+}
+
+impl Engine {
+    /// Reserve an engine; its books are open and without rules, its accounts without limits.
+    #[must_use]
+    pub fn new(size: Size) -> Self {
+        let events = size.events.max(2 * size.orders as usize + 64);
+        Self {
+            size: Size { events, ..size },
+            // Each book has two more ladders, for the stop orders of either side.
+            matcher: Matcher::new(size.books * 2, size.orders, size.pages),
+            ids: IdTable::new(size.orders),
+            risk: Risk::new(size.accounts, size.books),
+            books: vec![Book::default(); size.books as usize],
+            rare: vec![Rare::default(); size.orders as usize],
+            expiries: std::collections::BTreeSet::new(),
+            events: Vec::with_capacity(events),
+            now: 0,
+        }
+    }
+
+    /// Return the books' orders.
+    #[must_use]
+    pub const fn matcher(&self) -> &Matcher {
+        &self.matcher
+    }
+
+    /// Carry out whole commands until one's events might not fit; return how many were.
+    pub fn run_commands(&mut self, commands: impl Iterator<Item = Command>) -> usize {
+        let mut done = 0;
+        for command in commands {
+            if !self.has_room_for_events() {
+                break;
+            }
+            self.command(&command);
+            done += 1;
+        }
+        done
+    }
+
+    /// Carry out messages until one's events might not fit; return how many were.
+    pub fn run(&mut self, messages: &[Message]) -> usize {
+        // With many live orders their neighbours are asked for too; with few that costs more.
+        if self.matcher.arena.live() < 100_000 {
+            return self.run_near(messages);
+        }
+        for (index, message) in messages.iter().enumerate() {
+            if !self.has_room_for_events() {
+                return index;
+            }
+            if let Some(next) = messages.get(index + 24) {
+                self.ids.prefetch(next.id);
+            }
+            if let Some(next) = messages.get(index + 14) {
+                self.matcher.arena.prefetch(self.ids.guess(next.id));
+            }
+            if let Some(next) = messages.get(index + 6) {
+                let at = self.ids.guess(next.id);
+                self.matcher.arena.prefetch_around(at);
+            }
+            self.apply(message);
+        }
+        messages.len()
+    }
+
+    fn run_near(&mut self, messages: &[Message]) -> usize {
+        for (index, message) in messages.iter().enumerate() {
+            if !self.has_room_for_events() {
+                return index;
+            }
+            if let Some(next) = messages.get(index + 12) {
+                self.ids.prefetch(next.id);
+            }
+            if let Some(next) = messages.get(index + 5) {
+                self.matcher.arena.prefetch(self.ids.guess(next.id));
+            }
+            self.apply(message);
+        }
+        messages.len()
+    }
+
+    /// Carry out a command that needs no second half.
+    #[inline]
+    pub fn apply(&mut self, message: &Message) {
+        match message.kind {
+            message::NEW => self.submit(message),
+            message::CANCEL => self.cancel(message),
+            message::MODIFY => self.modify(message),
+            _ => self.control(&Command::from(*message)),
+        }
+    }
+
+    /// Carry out any command.
+    pub fn command(&mut self, command: &Command) {
+        match command.message.kind {
+            message::NEW => self.submit_slowly(command),
+            message::CANCEL | message::MODIFY => self.apply(&command.message),
+            _ => self.control(command),
+        }
+    }
+
+    /// Return the risk line of an account in a book.
+    #[inline]
+    pub(crate) fn line(&self, symbol: u32, account: u32) -> usize {
+        symbol as usize * self.size.accounts as usize + account as usize
+    }
+
+    #[inline(always)]
+    fn submit(&mut self, message: &Message) {
+        let symbol = message.symbol as usize;
+        let Some(book) = self.books.get(symbol) else {
+            return self.submit_slowly(&Command::from(*message));
+        };
+        let side = u32::from(message.side & 1);
+        let key = key_of(side, message.price);
+        let opposite = message.symbol * 2 + (side ^ 1);
+        let best = self.matcher.ladders[opposite as usize].best;
+        let crosses = best <= key.wrapping_neg();
+        let limit = message.price.unsigned_abs();
+        let price = limit.max(best.unsigned_abs() * u64::from(crosses));
+        if self.is_odd(message, book) {
+            return self.submit_slowly(&Command::from(*message));
+        }
+        let account = message.account as usize;
+        let line = self.line(message.symbol, message.account);
+        let now = self.now;
+        let (side, quantity) = (side as usize, message.quantity);
+        let ask = Ask {
+            side,
+            quantity,
+            price,
+            now,
+        };
+        let found = self.ids.find(&self.matcher.arena, message.id);
+        if (self.risk.breaches(line, account, &ask) != 0) | (found.at != 0) {
+            return self.submit_slowly(&Command::from(*message));
+        }
+        self.risk.count(account, now);
+        self.tell(EventKind::Accept, message, message.quantity);
+        if crosses {
+            return self.cross(message, opposite, key, line);
+        }
+        if message.tif == message::IOC {
+            return self.expire(message, message.quantity);
+        }
+        self.rest(message, found, line, message.quantity);
+    }
+
+    /// Whether an order is anything but a plain one, in numbers that are there.
+    #[inline(always)]
+    fn is_odd(&self, message: &Message, book: &Book) -> bool {
+        (message.quantity.wrapping_sub(1) >= QUANTITY_MAX)
+            | (message.price < book.low)
+            | (message.price > book.high)
+            | ((message.side | message.tif) > 1)
+            | (message.flags != 0)
+            | (message.account >= self.size.accounts)
+            | !book.is_plain
+            | (self.matcher.arena.room() == 0)
+            | !self.matcher.arena.has_page()
+    }
+
+    /// Trade a plain order that meets the other side.
+    fn cross(&mut self, message: &Message, opposite: u32, key: i64, line: usize) {
+        let left = self.trade(message, 0, (opposite, key.wrapping_neg()), line);
+        if left > 0 && message.tif == message::IOC {
+            self.expire(message, left);
+        } else if left > 0 {
+            let found = self.ids.find(&self.matcher.arena, message.id);
+            self.rest(message, found, line, left);
+        }
+        self.wake_stops(message.symbol);
+    }
+
+    /// Trade with a ladder up to a key; return what is left.
+    pub(crate) fn trade(
+        &mut self,
+        message: &Message,
+        self_trade: u8,
+        (opposite, limit): (u32, i64),
+        line: usize,
+    ) -> u32 {
+        let mut left = message.quantity;
+        loop {
+            let mut taker = Taker {
+                message,
+                line,
+                self_line: if self_trade == 0 {
+                    u32::MAX
+                } else {
+                    line as u32
+                },
+                left,
+                first_line: message.symbol as usize * self.size.accounts as usize,
+                now: self.now,
+                ids: &mut self.ids,
+                risk: &mut self.risk,
+                events: &mut self.events,
+                book: &mut self.books[message.symbol as usize],
+            };
+            let swept = self.matcher.sweep(opposite, limit, left, &mut taker);
+            left = swept.left;
+            if swept.met == 0 {
+                return left;
+            }
+            left = self.meet(message, self_trade, swept.met, left);
+            if left == 0 {
+                return 0;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn rest(&mut self, message: &Message, found: Found, line: usize, open: u32) {
+        let side = u32::from(message.side);
+        let key = key_of(side, message.price);
+        let order = Order {
+            id: message.id,
+            open,
+            level: 0,
+            line: line as u32,
+            meta: 0,
+        };
+        let at = self.matcher.rest(message.symbol * 2 + side, key, order);
+        self.ids.insert(found, at);
+        let price = message.price.unsigned_abs();
+        self.risk
+            .reserve(line, message.account as usize, side as usize, price, open);
+    }
+
+    #[inline(always)]
+    fn cancel(&mut self, message: &Message) {
+        let found = self.ids.find(&self.matcher.arena, message.id);
+        if found.at == 0 || !self.is_own(message, found.at) {
+            return self.refuse(message, (Reason::UnknownId, 0, 0));
+        }
+        let order = self.matcher.arena.order(found.at);
+        if order.meta & SLOW != 0 {
+            return self.end_order(found.at, EventKind::Cancel, Reason::None);
+        }
+        let (key, ladder) = self.matcher.remove(found.at, order.level);
+        self.ids.remove(found.entry);
+        let side = (ladder & 1) as usize;
+        let owner = (order.line as usize, message.account as usize);
+        self.risk
+            .release(owner, side, key.unsigned_abs(), order.open, true);
+        let price = key_of(ladder & 1, key);
+        let message = Message {
+            price,
+            side: side as u8,
+            quantity: order.open,
+            ..*message
+        };
+        self.tell(EventKind::Cancel, &message, 0);
+    }
+
+    /// Whether the order is of the account and the book that a command names.
+    #[inline(always)]
+    pub(crate) fn is_own(&self, message: &Message, at: Address) -> bool {
+        let line = self.matcher.arena.order(at).line as usize;
+        (message.account < self.size.accounts) & (message.symbol < self.size.books)
+            && line == self.line(message.symbol, message.account)
+    }
+}

@@ -1,0 +1,269 @@
+//! The engine as Python sees it: rows in through buffers, events out through buffers.
+//!
+//! `unsafe` here pays for itself: rows are read and events are handed out without a
+//! Python object for each. Each block says why it is sound. What the
+//! engine itself does is safe Rust; a panic in it becomes a Python exception.
+#![allow(unsafe_code, clippy::cast_possible_truncation)]
+
+use std::os::raw::c_int;
+use std::path::PathBuf;
+
+use pyo3::buffer::PyUntypedBuffer;
+use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use crate::engine::{Engine, Size};
+use crate::event::Event;
+use crate::journal::{Durability, Journal, JournalError};
+use crate::message::{Command, Message};
+
+/// Rows copied out of a caller's buffer at a time: it is not read while the engine works on it.
+const BLOCK_ROWS: usize = 256;
+const MESSAGE_BYTES: usize = 32;
+const COMMAND_BYTES: usize = 64;
+/// The most books times accounts, orders: what one process can hold.
+const LINES_MAX: u64 = 1 << 24;
+const ORDERS_MAX: u32 = 1 << 24;
+
+impl From<JournalError> for PyErr {
+    fn from(error: JournalError) -> Self {
+        let text = error.to_string();
+        match error {
+            JournalError::Io(_) | JournalError::Ended => PyOSError::new_err(text),
+            JournalError::Header | JournalError::Damaged { .. } => PyValueError::new_err(text),
+        }
+    }
+}
+
+/// Many books, one risk gate, one stream of events.
+#[pyclass(name = "Engine", module = "trading_core._engine")]
+pub struct PyEngine {
+    pub(crate) engine: Engine,
+    pub(crate) journal: Option<Journal>,
+}
+
+#[pymethods]
+impl PyEngine {
+    #[new]
+    #[pyo3(signature = (*, books, accounts, orders))]
+    fn new(books: u32, accounts: u32, orders: u32) -> PyResult<Self> {
+        let lines = u64::from(books) * u64::from(accounts);
+        for (name, actual, most) in [
+            ("books", u64::from(books), u64::from(u16::MAX)),
+            ("accounts", u64::from(accounts), LINES_MAX),
+            ("orders", u64::from(orders), u64::from(ORDERS_MAX)),
+            ("books x accounts", lines, LINES_MAX),
+        ] {
+            if actual < 1 || actual > most {
+                let text = format!("{name}: expected 1 to {most}, was {actual}");
+                return Err(PyValueError::new_err(text));
+            }
+        }
+        Ok(Self {
+            engine: Engine::new(Size::of(books, accounts, orders)),
+            journal: None,
+        })
+    }
+
+    /// Carry out rows of 32 or 64 bytes; return how many were before events had to be read.
+    fn apply(&mut self, py: Python<'_>, rows: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let buffer = PyUntypedBuffer::get(rows)?;
+        let width = buffer.item_size();
+        if !buffer.is_c_contiguous() || (width != MESSAGE_BYTES && width != COMMAND_BYTES) {
+            return Err(PyTypeError::new_err(format!(
+                "rows: expected contiguous rows of 32 or 64 bytes, were of {width}"
+            )));
+        }
+        let count = buffer.len_bytes() / width;
+        let start = buffer.buf_ptr() as usize;
+        let owner = &mut *self;
+        // SAFETY: the buffer is held until after this, and is `count` rows of `width` bytes.
+        Ok(py.detach(move || unsafe { run_rows(owner, start, width, count) }))
+    }
+
+    /// Hand out the events since the last time; they are the caller's for as long as they like.
+    fn take_events(&mut self) -> PyEvents {
+        PyEvents(self.engine.take_events())
+    }
+
+    #[allow(clippy::needless_pass_by_value)] // PyO3 gives values
+    /// Write every command from now on into a new file, `wait` after `wait`.
+    fn open_journal(&mut self, path: PathBuf) -> PyResult<()> {
+        if self.journal.is_some()
+            || self.engine.state_hash() != Engine::new(self.engine.size()).state_hash()
+        {
+            let text = "journal: expected an engine that was told nothing yet, was another";
+            return Err(PyValueError::new_err(text));
+        }
+        let size = self.engine.size();
+        self.journal = Some(Journal::create(&path, size, Durability::Synced)?);
+        Ok(())
+    }
+
+    /// Wait until every command so far is on disk; return how many they are.
+    fn wait(&mut self, py: Python<'_>) -> PyResult<u64> {
+        let Some(journal) = &mut self.journal else {
+            return Err(PyValueError::new_err(
+                "journal: expected one to be open, was none",
+            ));
+        };
+        Ok(py.detach(|| journal.wait())?)
+    }
+
+    #[allow(clippy::needless_pass_by_value)] // PyO3 gives values
+    /// Rebuild an engine from its journal and go on with both.
+    ///
+    /// Returns the engine, its commands, and the bytes of a torn end that were cut off.
+    #[staticmethod]
+    fn recover(py: Python<'_>, path: PathBuf) -> PyResult<(Self, u64, u64)> {
+        let found = py.detach(|| crate::recovery::recover(&path))?;
+        let journal = Journal::resume(&path, found.commands, Durability::Synced)?;
+        let owner = Self {
+            engine: found.engine,
+            journal: Some(journal),
+        };
+        Ok((owner, found.commands, found.cut.map_or(0, |cut| cut.bytes)))
+    }
+
+    /// Return how many events wait to be read.
+    #[getter]
+    fn waiting(&self) -> usize {
+        self.engine.events().len()
+    }
+
+    /// Return how many orders are live.
+    #[getter]
+    const fn live(&self) -> u32 {
+        self.engine.live()
+    }
+
+    /// Return all shares of an order that are open; 0 when it is not live.
+    fn open_quantity(&self, order_id: u64) -> u32 {
+        self.engine.open(order_id).unwrap_or(0)
+    }
+
+    /// Return (price, shares, orders) of the best levels of a side, best first.
+    fn depth(&self, symbol: u32, side: u32, levels: usize) -> Vec<(i64, u64, u32)> {
+        let found = self.engine.levels(symbol, side).take(levels);
+        found
+            .map(|level| (level.price, level.shares, level.orders))
+            .collect()
+    }
+
+    /// Return (order id, price, shares shown, account) of a side's orders as they would trade.
+    fn queue(&self, symbol: u32, side: u32, orders: usize) -> Vec<(u64, i64, u32, u32)> {
+        let found = self.engine.queue(symbol, side).take(orders);
+        found
+            .map(|order| (order.id, order.price, order.open, order.account))
+            .collect()
+    }
+
+    /// Return (shares, cost, realised profit) of an account in a book.
+    fn position(&self, account: u32, symbol: u32) -> PyResult<(i64, i64, i64)> {
+        let line = self.engine.position(account, symbol);
+        let line = line.ok_or_else(|| {
+            PyValueError::new_err(format!("account {account} in book {symbol}: is not there"))
+        })?;
+        Ok((line.position, line.cost, line.realised))
+    }
+
+    /// Return (open, high, low, close, volume, fills) of a book's bar.
+    fn bar(&self, symbol: u32) -> PyResult<(i64, i64, i64, i64, u64, u64)> {
+        let bar = self.engine.bar(symbol);
+        let bar =
+            bar.ok_or_else(|| PyValueError::new_err(format!("book {symbol}: is not there")))?;
+        Ok((
+            bar.open, bar.high, bar.low, bar.close, bar.volume, bar.fills,
+        ))
+    }
+
+    /// Return a number that two engines share when everything about them is alike.
+    fn state_hash(&self) -> u64 {
+        self.engine.state_hash()
+    }
+}
+
+/// Carry out rows at an address; return how many.
+///
+/// # Safety
+/// `start` is `count` readable rows of `width` bytes, 32 or 64.
+unsafe fn run_rows(owner: &mut PyEngine, start: usize, width: usize, count: usize) -> usize {
+    let mut block = [0_u8; BLOCK_ROWS * COMMAND_BYTES];
+    let mut done = 0;
+    while done < count {
+        let rows = (count - done).min(BLOCK_ROWS);
+        let bytes = rows * width;
+        // SAFETY: `rows` rows are left of the caller's, and `block` has room for the widest. The
+        // bytes may be changed by another thread meanwhile: any bytes are a row.
+        unsafe {
+            let from = (start + done * width) as *const u8;
+            std::ptr::copy_nonoverlapping(from, block.as_mut_ptr(), bytes);
+        }
+        let taken = block.get(..bytes).unwrap_or_default();
+        let carried_out = if width == MESSAGE_BYTES {
+            let mut messages = [Message::default(); BLOCK_ROWS];
+            for (message, row) in messages.iter_mut().zip(taken.as_chunks().0) {
+                *message = Message::decode(row);
+            }
+            owner.engine.run(messages.get(..rows).unwrap_or_default())
+        } else {
+            let commands = taken.as_chunks().0.iter().map(Command::decode);
+            owner.engine.run_commands(commands)
+        };
+        if let Some(journal) = &mut owner.journal {
+            append_rows(journal, taken, width, carried_out);
+        }
+        done += carried_out;
+        if carried_out < rows {
+            break;
+        }
+    }
+    done
+}
+
+fn append_rows(journal: &mut Journal, rows: &[u8], width: usize, count: usize) {
+    if width == MESSAGE_BYTES {
+        let rows = rows.as_chunks::<MESSAGE_BYTES>().0;
+        rows.iter()
+            .take(count)
+            .for_each(|row| journal.append_row(row));
+    } else {
+        let rows = rows.as_chunks::<COMMAND_BYTES>().0;
+        rows.iter()
+            .take(count)
+            .for_each(|row| journal.append_row(row));
+    }
+}
+
+/// Events that were taken: a buffer of records of 64 bytes, for `numpy.frombuffer`.
+#[pyclass(name = "Events", module = "trading_core._engine", frozen)]
+pub struct PyEvents(Vec<Event>);
+
+#[pymethods]
+impl PyEvents {
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+
+    #[allow(clippy::needless_pass_by_value)] // PyO3 gives values
+    /// # Safety
+    /// Called by Python with a view to fill.
+    unsafe fn __getbuffer__(
+        slf: Bound<'_, Self>,
+        view: *mut ffi::Py_buffer,
+        flags: c_int,
+    ) -> PyResult<()> {
+        let events = &slf.get().0;
+        let bytes = std::mem::size_of_val(events.as_slice()).cast_signed();
+        let start = events.as_ptr().cast_mut().cast();
+        // SAFETY: `Event` is `repr(C)` of 64 bytes without padding. The vector is frozen, and the
+        // view holds a reference to its owner, so it stays where it is until the view is released.
+        let done = unsafe { ffi::PyBuffer_FillInfo(view, slf.as_ptr(), start, bytes, 1, flags) };
+        if done == 0 {
+            Ok(())
+        } else {
+            Err(PyErr::fetch(slf.py()))
+        }
+    }
+}

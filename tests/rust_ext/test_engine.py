@@ -1,0 +1,178 @@
+"""The engine as Python sees it. Its rules are proven in rust_ext/tests; here, the door."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trading_core import engine as face
+from trading_core._engine import Engine
+from trading_core.engine import COMMAND, MESSAGE, EventKind, Flag, Kind, Reason, Side, TimeInForce
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine(books=2, accounts=3, orders=100)
+
+
+def told(engine: Engine) -> list[tuple[EventKind, int, int, int, int]]:
+    return [
+        (EventKind(e["kind"]), int(e["id"]), int(e["other"]), int(e["price"]), int(e["quantity"]))
+        for e in face.events(engine)
+    ]
+
+
+def test_an_order_that_meets_another_trades_at_the_resting_price(engine: Engine) -> None:
+    assert engine.submit(1, 0, 0, Side.SELL, 51, 10) == 1
+    assert engine.submit(2, 1, 0, Side.BUY, 52, 15) == 2
+    assert told(engine)[1:] == [
+        (EventKind.ACCEPT, 2, 0, 52, 15),
+        (EventKind.FILL, 2, 1, 51, 10),
+    ]
+    assert engine.depth(0, Side.BUY, 5) == [(52, 5, 1)]
+    assert engine.position(1, 0) == (10, 510, 0)
+    assert engine.bar(0) == (51, 51, 51, 51, 10, 1)
+
+
+def test_a_refusal_is_a_number_and_an_event_with_the_facts(engine: Engine) -> None:
+    limit = {"kind": Kind.LIMIT, "tif": 0, "price": 100, "account": 2}
+    assert face.apply(engine, [limit]) == 1
+    assert engine.submit(7, 2, 1, Side.BUY, 50, 101) == -Reason.ORDER_QUANTITY
+    refusal = face.events(engine)[-1]
+    assert (refusal["kind"], refusal["other"], refusal["fact"]) == (EventKind.REFUSE, 100, 101)
+
+
+def test_a_cancel_and_a_change_name_the_order_its_account_and_its_book(engine: Engine) -> None:
+    engine.submit(2**64 - 1, 0, 1, Side.BUY, 50, 10)
+    assert engine.modify(2**64 - 1, 0, 1, 50, 4) == 1
+    assert engine.queue(1, Side.BUY, 9) == [(2**64 - 1, 50, 4, 0)]
+    assert engine.cancel(2**64 - 1, 1, 1) == -Reason.UNKNOWN_ID
+    assert engine.cancel(2**64 - 1, 0, 1) == 1
+    assert engine.live == 0
+
+
+def test_a_market_order_leaves_nothing(engine: Engine) -> None:
+    engine.submit(1, 0, 0, Side.SELL, 51, 10)
+    engine.submit(2, 1, 0, Side.BUY, 0, 15, TimeInForce.GTC, Flag.MARKET)
+    assert told(engine)[-1][0] is EventKind.EXPIRE
+    assert engine.live == 0
+
+
+def test_rows_do_what_single_calls_do(engine: Engine) -> None:
+    rows = np.zeros(3, MESSAGE)
+    rows["id"], rows["kind"], rows["price"], rows["quantity"] = [1, 2, 3], Kind.NEW, 50, [5, 6, 7]
+    assert face.apply(engine, rows) == 3
+    other = Engine(books=2, accounts=3, orders=100)
+    for order_id, quantity in ((1, 5), (2, 6), (3, 7)):
+        other.submit(order_id, 0, 0, Side.BUY, 50, quantity)
+    assert engine.state_hash() == other.state_hash()
+
+
+def test_events_stay_what_they_were_when_the_engine_goes_on(engine: Engine) -> None:
+    engine.submit(1, 0, 0, Side.SELL, 51, 10)
+    first = face.events(engine)
+    engine.submit(2, 0, 0, Side.SELL, 52, 20)
+    face.events(engine)
+    assert (first["id"][0], first["quantity"][0]) == (1, 10)
+    with pytest.raises(ValueError, match="read-only"):
+        first["id"] = 9
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "fact"),
+    [
+        ([{"price": 1 << 70}], ValueError, "row 0, field price"),
+        ([{}, {"prize": 1}], ValueError, "row 1, field prize"),
+        ([{"quantity": -1}], ValueError, "row 0, field quantity"),
+        (np.zeros(2, [("id", "<u8")]), TypeError, "field price"),
+        (np.zeros(2, [("id", "<i4"), ("price", "<i8")]), TypeError, "field id"),
+    ],
+)
+def test_a_malformed_batch_names_row_and_field_and_changes_nothing(
+    engine: Engine, rows: Any, error: type[Exception], fact: str
+) -> None:
+    before = engine.state_hash()
+    with pytest.raises(error, match=fact):
+        face.apply(engine, rows)
+    assert engine.state_hash() == before
+
+
+def test_a_single_call_that_makes_no_sense_is_an_error(engine: Engine) -> None:
+    with pytest.raises(TypeError, match="submit"):
+        engine.submit(1, 2)  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        engine.submit("a", 0, 0, 0, 1, 1)  # type: ignore[arg-type]
+    with pytest.raises(OverflowError, match="account: expected 0 to 4294967295, was -1"):
+        engine.submit(1, -1, 0, 0, 1, 1)
+    with pytest.raises(ValueError, match="books: expected 1 to 65535, was 0"):
+        Engine(books=0, accounts=1, orders=1)
+    assert engine.waiting == 0
+
+
+def test_a_full_ring_stops_before_the_command_and_goes_on_when_read(engine: Engine) -> None:
+    rows = np.zeros(6_000, MESSAGE)
+    rows["kind"], rows["id"] = Kind.CANCEL, 9
+    done = face.apply(engine, rows)
+    assert 0 < done < len(rows)
+    with pytest.raises(RuntimeError, match="take_events"):
+        engine.submit(1, 0, 0, 0, 50, 1)
+    assert engine.live == 0
+    assert len(face.events(engine)) == done
+    assert face.apply(engine, rows[done:]) == len(rows) - done
+
+
+def test_a_journal_rebuilds_the_engine_that_wrote_it(tmp_path: Path, engine: Engine) -> None:
+    path = tmp_path / "engine.journal"
+    engine.open_journal(path)
+    engine.submit(1, 0, 0, Side.SELL, 51, 10)
+    face.apply(engine, [{"kind": Kind.NEW, "id": 2, "price": 52, "quantity": 4, "account": 1}])
+    assert engine.wait() == 2
+    again, commands, cut_bytes = Engine.recover(path)
+    assert (commands, cut_bytes) == (2, 0)
+    assert again.state_hash() == engine.state_hash()
+
+
+def test_a_journal_needs_an_engine_that_was_told_nothing(tmp_path: Path, engine: Engine) -> None:
+    engine.submit(1, 0, 0, Side.SELL, 51, 10)
+    with pytest.raises(ValueError, match="told nothing yet"):
+        engine.open_journal(tmp_path / "late.journal")
+
+
+_ROW = st.fixed_dictionaries(
+    {
+        "kind": st.integers(0, 16),
+        "id": st.integers(0, 9),
+        "price": st.integers(45, 55),
+        "quantity": st.integers(0, 20),
+        "symbol": st.integers(0, 2),
+        "side": st.integers(0, 2),
+        "tif": st.integers(0, 5),
+        "flags": st.integers(0, 16),
+        "account": st.integers(0, 3),
+        "stop": st.integers(40, 60),
+        "expires": st.integers(0, 5),
+        "display": st.integers(0, 5),
+        "self_trade": st.integers(0, 5),
+        "scope": st.integers(0, 7),
+    }
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(rows=st.lists(_ROW, max_size=40))
+def test_whatever_is_sent_shares_are_neither_made_nor_lost(rows: list[dict[str, int]]) -> None:
+    rows = [row for row in rows if (row["kind"], row["tif"]) != (Kind.LIMIT, 9)]
+    engine = Engine(books=2, accounts=3, orders=20)
+    assert face.apply(engine, rows) == len(rows)
+    for symbol in range(2):
+        assert sum(engine.position(account, symbol)[0] for account in range(3)) == 0
+    again = Engine(books=2, accounts=3, orders=20)
+    packed = np.zeros(len(rows), COMMAND)
+    for number, row in enumerate(rows):
+        for field, value in row.items():
+            packed[number][field] = value
+    assert face.apply(again, packed) == len(rows)
+    assert engine.state_hash() == again.state_hash()

@@ -78,17 +78,17 @@ def _mount(home: Path) -> Path:
         (root / "dev" / place).mkdir()
     _run("mount", "-t", "devpts", "-o", "newinstance,ptmxmode=0666", "devpts", f"{root}/dev/pts")
     (root / "dev/ptmx").symlink_to("pts/ptmx")
-    for place in (_PROJECT, Path(sys.prefix), Path(sys.base_prefix)):
-        _show(root, place)
+    for directory in (_PROJECT, Path(sys.prefix), Path(sys.base_prefix)):
+        _show(root, directory)
     return root
 
 
-def _show(root: Path, place: Path) -> None:
+def _show(root: Path, directory: Path) -> None:
     """Let the host see a directory that a mount of its own, or one of this machine's, hides."""
-    seen = root / place.relative_to("/")
+    seen = root / directory.relative_to("/")
     if not seen.exists():
         seen.mkdir(parents=True)
-        _run("mount", "--bind", str(place), str(seen))
+        _run("mount", "--bind", str(directory), str(seen))
         _run("mount", "-o", "remount,bind,ro", str(seen))
 
 

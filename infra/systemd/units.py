@@ -57,6 +57,8 @@ def unit(row: Service, place: Installation = ORDINARY) -> str:
     It has no [Install] section: a machine that comes back does not trade by itself. start-service
     and start-system start it, once what it depends on is ready.
     """
+    # Its own /tmp would hide a project that lies below the machine's.
+    own_tmp = "no" if place.project.is_relative_to("/tmp") else "yes"
     after = [unit_name(name) for name in row.depends_on if name in {one.name for one in ours()}]
     return f"""# Made from trading_core/services.py by infra/systemd/units.py: change it there.
 [Unit]
@@ -81,7 +83,7 @@ UMask=0077
 NoNewPrivileges=yes
 ProtectSystem=strict
 ReadWritePaths={place.state} {place.logs}
-PrivateTmp=yes
+PrivateTmp={own_tmp}
 """
 
 

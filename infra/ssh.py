@@ -84,7 +84,8 @@ class Ssh:
                 channel.shutdown_write()
                 out = channel.makefile("rb").read()
                 err = channel.makefile_stderr("rb").read()
-                if not channel.status_event.wait(within_seconds):
+                # A connection that ends before the command tells nothing: no code, or minus one.
+                if not channel.status_event.wait(within_seconds) or channel.exit_status < 0:
                     raise TimeoutError("no exit code")
                 return Answer(channel.exit_status, out.decode(), err.decode())
 

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from infra.embedded import postgres, roles
 from infra.postgres import base_backup, programs, recovery, recovery_plan, wal
 from infra.postgres.base_backup import BaseBackup
+from infra.postgres.live import written_up_to
 from infra.postgres.lsn import position
 from infra.postgres.recovery_plan import Plan, Wanted
 from tests.fix_backups import CopiedServer, copied_server
@@ -68,8 +69,10 @@ class Story:
         seal(self.archive.directory)
 
     def server_end(self) -> int:
-        """Return how far the server has written its log."""
-        return position(str(self.server.value("SELECT pg_current_wal_flush_lsn()")))
+        """Return how far the server has written its log, as a restore asks it."""
+        found = written_up_to(self.server.cluster)
+        assert found is not None
+        return found
 
     def plan(
         self,
@@ -79,14 +82,15 @@ class Story:
         live: bool = True,
     ) -> Plan:
         """Plan a restore; `live`: with the server's word on how far it has written."""
-        end = self.server_end()
-        assert poll(lambda: self._received() >= end, within=seconds(20)), "the receiver is behind"
+        end = self.server_end() if live else None
+        received = poll(lambda: self._received() >= (end or 0), within=seconds(20))
+        assert received, "the receiver is behind"
         return recovery_plan.make(
             self.backups,
             archive or self.archive,
             self.cluster.binaries,
             Wanted(until),
-            end if live else None,
+            end,
         )
 
     def rows_after(self, plan: Plan) -> list[int]:

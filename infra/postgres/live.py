@@ -48,11 +48,18 @@ def known(live: Cluster) -> Known | None:
     )
 
 
+_MARK = "SELECT pg_logical_emit_message(true, 'tradeops', 'so far')::text"
+
+
 def written_up_to(live: Cluster) -> int | None:
-    """Return how far the server is known to have written its log; None: nobody knows."""
+    """Return how far the server is known to have written its log; None: nobody knows.
+
+    A message of our own marks the place: what was committed before lies before it. How far the log
+    is on the disk would not do, for that can be in the middle of a record.
+    """
     try:
         with psycopg.connect(live.superuser_dsn, connect_timeout=_WITHIN_SECONDS) as connection:
-            row = connection.execute("SELECT pg_current_wal_flush_lsn()::text").fetchone()
+            row = connection.execute(_MARK).fetchone()
         return None if row is None else position(row[0])
     except psycopg.Error:
         found = known(live)

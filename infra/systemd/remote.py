@@ -12,7 +12,7 @@ from infra.hosts import Host
 from infra.ssh import Ssh
 from infra.systemd.provision import WantedFile
 from infra.systemd.units import Installation, ours, unit_name
-from trading_core.errors import CheckFailed
+from trading_core.errors import CheckFailed, Unreachable
 
 _PROPERTIES = (
     "Id",
@@ -69,11 +69,20 @@ class RemoteUnits:
         """Ask for a unit to be started; looking again tells whether it runs."""
         # One that has failed too often is started again only when that is forgotten.
         self._ssh.run("systemctl", "reset-failed", unit_name(name))
-        self._ssh.check("systemctl", "start", "--no-block", unit_name(name))
+        self._ask("start", name)
 
     def end(self, name: str) -> None:
         """Ask for a unit to be stopped; looking again tells whether it has."""
-        self._ssh.check("systemctl", "stop", "--no-block", unit_name(name))
+        self._ask("stop", name)
+
+    def _ask(self, verb: str, name: str) -> None:
+        try:
+            self._ssh.check("systemctl", verb, "--no-block", unit_name(name))
+        except CheckFailed as error:
+            # A host whose systemd is gone is going down: whether it took the word is unknown.
+            if "Failed to connect to bus" not in str(error):
+                raise
+            raise Unreachable(str(error), next_step=error.next_step) from error
 
     def log_tail(self, name: str, lines: int) -> list[str]:
         """Return the last lines a service has written; none when it wrote no log."""

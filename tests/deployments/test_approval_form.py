@@ -3,27 +3,18 @@
 A picture stays in the test's directory: `approval.png`.
 """
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
+from tests.deployments.fix_browser import prefects_page
 from tests.deployments.fix_gated import ANN, BOB, House, gated_house
 from tests.fix_stack import Stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
 
-_CHROMIUM = "chromium"
-_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
 _PAGE_WITHIN_MS = 60_000
 
 
@@ -35,18 +26,8 @@ def house(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ho
 
 @pytest.fixture
 def page(stack: Stack, tmp_path: Path) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch_persistent_context(
-            tmp_path / "browser",
-            executable_path=shutil.which(_CHROMIUM),
-            args=_ARGUMENTS,
-            base_url=stack.settings.url("prefect_server"),
-            viewport={"width": 1440, "height": 1000},
-        )
-        browser.set_default_timeout(_PAGE_WITHIN_MS)
-        expect.set_options(timeout=_PAGE_WITHIN_MS)
-        yield browser.pages[0]
-        browser.close()
+    with prefects_page(stack, tmp_path / "browser", within_ms=_PAGE_WITHIN_MS) as one:
+        yield one
 
 
 def test_a_yes_is_given_on_the_page_of_the_run(house: House, page: Page, tmp_path: Path) -> None:

@@ -3,31 +3,22 @@
 Pictures stay in the test's directory: `deployments.png`, `form.png`, `checklist.png`.
 """
 
-import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
 
 from deployments.runbooks import discover
 from deployments.session import DayRequest
+from tests.deployments.fix_browser import prefects_page
 from tests.deployments.fix_desk import open_session
 from tests.fix_stack import Stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
 
-_CHROMIUM = "chromium"
-_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
 _PAGE_WITHIN_MS = 30_000
 _RUN_WITHIN_MS = 120_000
 _RUNBOOK = "pre-market-checklist"
@@ -36,18 +27,8 @@ _RUN = "checklist-by-hand"
 
 @pytest.fixture
 def page(stack: Stack, tmp_path: Path) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch_persistent_context(
-            tmp_path / "browser",
-            executable_path=shutil.which(_CHROMIUM),
-            args=_ARGUMENTS,
-            base_url=stack.settings.url("prefect_server"),
-            viewport={"width": 1440, "height": 1000},
-        )
-        browser.set_default_timeout(_PAGE_WITHIN_MS)
-        expect.set_options(timeout=_PAGE_WITHIN_MS)
-        yield browser.pages[0]
-        browser.close()
+    with prefects_page(stack, tmp_path / "browser", within_ms=_PAGE_WITHIN_MS) as one:
+        yield one
 
 
 def test_the_deployments_page_lists_every_runbook(page: Page, tmp_path: Path) -> None:

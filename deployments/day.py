@@ -22,8 +22,8 @@ from infra.embedded import programs
 from trading_core.clock import poll, seconds
 from trading_core.errors import ConfigurationError, NotVerified
 from trading_core.settings import Settings
-from trading_core.storage import days
 from trading_core.storage.connect import Database
+from trading_core.storage.trading import days
 
 CHECKLIST, END_OF_DAY = "pre-market-checklist", "end-of-day"
 # A Thursday without news, in the exchange's calendar for good.

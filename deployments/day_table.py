@@ -53,7 +53,7 @@ def read_result(settings: Settings, account: str, trading_date: date) -> DayResu
         Unreachable: The database or the exchange does not answer.
     """
     from tasks.daily_report.reading import read_facts
-    from trading_core.storage import days
+    from trading_core.storage.trading import days
 
     with connect(settings.secret("trading_dsn"), application="day") as connection:
         with connection.transaction():

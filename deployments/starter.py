@@ -50,8 +50,8 @@ def proven(
 
 
 def _name_of(settings: Settings, key_id: str) -> str:
-    from trading_core.storage import people
     from trading_core.storage.connect import connect
+    from trading_core.storage.operations import people
 
     with connect(settings.secret("operations_dsn"), application="tradeops run") as connection:
         holder = people.holders(connection).get(key_id)

@@ -9,8 +9,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from deployments.session import Gateway, Session
 from trading_core.clock import EXCHANGE_ZONE, pause, seconds, stopwatch_seconds
 from trading_core.errors import TradingError, Unreachable
-from trading_core.storage import fills, pnl
 from trading_core.storage.connect import Database
+from trading_core.storage.trading import fills, pnl
 
 _LOOK_EVERY = seconds(0.3)
 # Longer than a supervisor needs to bring the gateway back.

@@ -17,14 +17,11 @@ import psycopg
 from prefect.context import FlowRunContext
 
 from infra.placement import Placement
-from infra.postgres.restore import Restore
+from infra.postgres.restoring.restore import Restore
 from infra.sites import site
-from tasks.approvals import Approvals
-from tasks.backups import Vault
-from tasks.base_backups import BaseVault
-from tasks.broker_key import BrokerKey
-from tasks.control import Core, HttpCore
-from tasks.database_login import DatabaseLogin
+from tasks.backup.base_backups import BaseVault
+from tasks.closing.backups import Vault
+from tasks.closing.trading_day import backup_of
 from tasks.kernel import (
     BreakGlassLedger,
     Checklist,
@@ -36,9 +33,12 @@ from tasks.kernel import (
     begin,
 )
 from tasks.kernel.evidence import Progress, say, show_table, warn
-from tasks.sealed_input import SealedInputs
-from tasks.sites import Sites
-from tasks.trading_day import backup_of
+from tasks.people.approvals import Approvals
+from tasks.people.sealed_input import SealedInputs
+from tasks.recovery.sites import Sites
+from tasks.security.broker_key import BrokerKey
+from tasks.security.database_login import DatabaseLogin
+from tasks.trading.control import Core, HttpCore
 from trading_core.approval.starter import Starter
 from trading_core.broker.client import Broker
 from trading_core.broker.contract import TradingApi
@@ -47,7 +47,7 @@ from trading_core.errors import CheckFailed, TradingError, Unreachable
 from trading_core.ledger.session import Session, current_session
 from trading_core.settings import Settings
 from trading_core.storage.connect import Database, connect
-from trading_core.storage.fences import next_fence
+from trading_core.storage.operations.fences import next_fence
 
 UNDATED = "undated"
 

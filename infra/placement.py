@@ -27,7 +27,7 @@ _PROJECT = Path(infra.__file__).parent.parent
 
 
 class Placement:
-    """`tasks.services.Processes` for a stack with hosts. Opening it asks nobody anything."""
+    """The `Processes` of tasks for a stack with hosts. Opening it asks nobody anything."""
 
     def __init__(self, settings: Settings, local: Supervisor | None = None) -> None:
         self._settings = settings

@@ -18,9 +18,9 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from trading_core.clock import seconds
 from trading_core.errors import ConfigurationError
 from trading_core.settings import Settings
-from trading_core.storage import notices
 from trading_core.storage.connect import Database
-from trading_core.storage.notices import Notice
+from trading_core.storage.operations import notices
+from trading_core.storage.operations.notices import Notice
 
 TOKEN = "slack_token"
 LOG = "log"

@@ -15,8 +15,8 @@ from trading_core.approval.personal_token import PersonalToken, folded
 from trading_core.approval.request import Answer, Request, Says, signed_answer
 from trading_core.clock import poll, seconds
 from trading_core.errors import TradingError
-from trading_core.storage import approvals, people
 from trading_core.storage.connect import connect
+from trading_core.storage.operations import approvals, people
 
 _NAMES = ("risk manager", "head of trading")
 _LOOK_EVERY = timedelta(milliseconds=50)

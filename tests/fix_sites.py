@@ -32,9 +32,9 @@ from trading_core.domain.orders import Order
 from trading_core.peers import Peer
 from trading_core.services import SERVICES
 from trading_core.settings import Settings
-from trading_core.storage import lease
 from trading_core.storage.connect import connect
-from trading_core.storage.lease import Lease
+from trading_core.storage.operations import lease
+from trading_core.storage.operations.lease import Lease
 
 DAY = date(2024, 7, 3)
 _MINUTE = seconds(60)

@@ -13,11 +13,13 @@ from psycopg.conninfo import make_conninfo
 from pydantic import SecretStr
 
 from infra.embedded import postgres, roles
-from infra.postgres import base_backup, programs, recovery, recovery_plan, wal
-from infra.postgres.base_backup import BaseBackup
+from infra.postgres import programs, wal
+from infra.postgres.backup import base_backup
+from infra.postgres.backup.base_backup import BaseBackup
 from infra.postgres.live import written_up_to
 from infra.postgres.lsn import position
-from infra.postgres.recovery_plan import Plan, Wanted
+from infra.postgres.restoring import recovery, recovery_plan
+from infra.postgres.restoring.recovery_plan import Plan, Wanted
 from tests.fix_backups import CopiedServer, copied_server
 from trading_core.clock import SystemClock, poll, seconds
 

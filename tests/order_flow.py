@@ -15,8 +15,8 @@ from trading_core.clock import SystemClock, pause, seconds, stopwatch_seconds
 from trading_core.errors import TradingError
 from trading_core.peers import Peer
 from trading_core.settings import Settings
-from trading_core.storage import orders
 from trading_core.storage.connect import connect
+from trading_core.storage.trading import orders
 
 PER_SECOND = 20
 _SENDERS = 4

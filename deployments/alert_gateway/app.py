@@ -25,8 +25,8 @@ from trading_core.health import Health
 from trading_core.metrics import Metrics
 from trading_core.service import build_app, require_control
 from trading_core.settings import Settings
-from trading_core.storage import alert_inbox, incidents, notices
 from trading_core.storage.connect import Database
+from trading_core.storage.operations import alert_inbox, incidents, notices
 
 NAME = "alert_gateway"
 

@@ -15,9 +15,9 @@ from deployments.orchestrator import Deployment, Orchestrator
 from trading_core.clock import seconds
 from trading_core.errors import ConfigurationError, TradingError
 from trading_core.metrics import Metrics
-from trading_core.storage import alert_inbox, incidents, notices
-from trading_core.storage.alert_inbox import Episode
 from trading_core.storage.connect import Database
+from trading_core.storage.operations import alert_inbox, incidents, notices
+from trading_core.storage.operations.alert_inbox import Episode
 
 _AGAIN_IN = seconds(0.5)
 _AGAIN_IN_MAX = seconds(15)

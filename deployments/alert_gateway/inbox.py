@@ -15,9 +15,9 @@ from deployments.alert_gateway.webhook import DEAD_MANS_SWITCH, TEST_ALERT, Aler
 from trading_core.clock import SystemClock
 from trading_core.errors import Unreachable
 from trading_core.metrics import Metrics
-from trading_core.storage import alert_inbox
-from trading_core.storage.alert_inbox import Episode
 from trading_core.storage.connect import Database
+from trading_core.storage.operations import alert_inbox
+from trading_core.storage.operations.alert_inbox import Episode
 
 # More at once than the database takes: they wait at Alertmanager and not here.
 _WRITERS_MAX = 8

@@ -19,7 +19,7 @@ from trading_core.gateway.protect import halt_now
 from trading_core.metrics import Metrics
 from trading_core.peers import Peer
 from trading_core.settings import Settings
-from trading_core.storage.alert_inbox import Episode
+from trading_core.storage.operations.alert_inbox import Episode
 
 HALT = "halt"
 HALT_WITHOUT_FEED = "halt-without-feed"

@@ -70,8 +70,8 @@ def approve(
 
 def approvals() -> None:
     """List the requests that wait for somebody's word. Exit code 0 also when there is none."""
-    from trading_core.storage import approvals as stored
     from trading_core.storage.connect import connect
+    from trading_core.storage.operations import approvals as stored
 
     settings = Settings.read()
     with connect(settings.secret("operations_dsn"), application=_APPLICATION) as connection:
@@ -88,7 +88,7 @@ def approvals() -> None:
 
 
 def _find(connection: Connection, request_id: str) -> Request:
-    from trading_core.storage import approvals as stored
+    from trading_core.storage.operations import approvals as stored
 
     found = stored.find(connection, request_id.strip().lower())
     if found is None:
@@ -105,8 +105,8 @@ def _find(connection: Connection, request_id: str) -> Request:
 
 
 def _show(console: Console, connection: Connection, asked: Request) -> None:
-    from trading_core.storage import approvals as stored
-    from trading_core.storage import people
+    from trading_core.storage.operations import approvals as stored
+    from trading_core.storage.operations import people
 
     heard = judge(asked, stored.answers(connection, asked.id), people.holders(connection))
     said = ", ".join(answer.name for answer in heard.yes) or "nobody yet"
@@ -140,7 +140,7 @@ def _token(settings: Settings, named: Path | None, purpose: str) -> PersonalToke
 
 
 def _holder(connection: Connection, token: PersonalToken) -> Holder:
-    from trading_core.storage import people
+    from trading_core.storage.operations import people
 
     holder = people.holders(connection).get(token.key_id)
     if holder is None:
@@ -152,7 +152,7 @@ def _holder(connection: Connection, token: PersonalToken) -> Holder:
 
 
 def _give(connection: Connection, answer: Answer) -> None:
-    from trading_core.storage import approvals as stored
+    from trading_core.storage.operations import approvals as stored
 
     stored.answer(connection, answer)
     connection.commit()
@@ -160,8 +160,8 @@ def _give(connection: Connection, answer: Answer) -> None:
 
 def _fault(connection: Connection, asked: Request, answer: Answer) -> str:
     """Return why an answer given now would count for nothing; empty when it counts."""
-    from trading_core.storage import approvals as stored
-    from trading_core.storage import people
+    from trading_core.storage.operations import approvals as stored
+    from trading_core.storage.operations import people
 
     mine = replace(answer, at=people.now(connection))
     earlier = stored.answers(connection, asked.id)
@@ -170,9 +170,9 @@ def _fault(connection: Connection, asked: Request, answer: Answer) -> str:
 
 
 def _tell(console: Console, settings: Settings, asked: Request, answer: Answer) -> None:
-    from trading_core.storage import approvals as stored
-    from trading_core.storage import people
     from trading_core.storage.connect import connect
+    from trading_core.storage.operations import approvals as stored
+    from trading_core.storage.operations import people
 
     with connect(settings.secret("operations_dsn"), application=_APPLICATION) as connection:
         heard = judge(asked, stored.answers(connection, asked.id), people.holders(connection))

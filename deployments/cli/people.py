@@ -42,8 +42,8 @@ def add(
     ] = None,
 ) -> None:
     """Make a token for somebody and show it once, or write it to a file of mode 0600."""
-    from trading_core.storage import people
     from trading_core.storage.connect import connect
+    from trading_core.storage.operations import people
 
     _require_known(scope, name)
     token = PersonalToken.new()
@@ -68,8 +68,8 @@ def revoke(
     who: Annotated[str, typer.Argument(help="A token's id, or a name: then all of theirs.")],
 ) -> None:
     """Revoke tokens, now. Answers they gave to requests that still wait count for nothing."""
-    from trading_core.storage import people
     from trading_core.storage.connect import connect
+    from trading_core.storage.operations import people
 
     dsn = Settings.read().secret("operations_owner_dsn")
     with connect(dsn, application=_APPLICATION) as connection:
@@ -86,8 +86,8 @@ def revoke(
 
 def list_() -> None:
     """List every token ever given out, by its id. No secret is kept, so none is shown."""
-    from trading_core.storage import people
     from trading_core.storage.connect import connect
+    from trading_core.storage.operations import people
 
     dsn = Settings.read().secret("operations_dsn")
     with connect(dsn, application=_APPLICATION) as connection:

@@ -16,7 +16,7 @@ from rich.console import Console
 from trading_core.broker.keys import KeyPair, read_pair
 from trading_core.errors import ConfigurationError
 from trading_core.settings import Settings
-from trading_core.storage.sealed_inputs import SealedRequest
+from trading_core.storage.operations.sealed_inputs import SealedRequest
 
 
 def register(app: typer.Typer) -> None:
@@ -36,8 +36,8 @@ def seal(
 ) -> None:
     """Seal a new key pair for the runbook that waits for it, and deliver it."""
     from trading_core.secret_store import sealed
-    from trading_core.storage import sealed_inputs
     from trading_core.storage.connect import connect
+    from trading_core.storage.operations import sealed_inputs
 
     console = Console(highlight=False, soft_wrap=True)
     with connect(Settings.read().secret("operations_dsn"), application="seal") as connection:

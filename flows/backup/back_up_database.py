@@ -12,7 +12,7 @@ Partly:   BKP-17, BKP-20, BKP-25
 from prefect import flow
 
 from flows.desk import backup_window, open_run
-from tasks.base_backups import (
+from tasks.backup.base_backups import (
     check_room_for_backup,
     ensure_base_backup_copied,
     ensure_base_backup_restored,
@@ -20,10 +20,10 @@ from tasks.base_backups import (
     ensure_base_backup_verified,
     notify_base_backups,
 )
-from tasks.database import check_database
+from tasks.backup.retention import ensure_old_backups_removed, ensure_old_copies_removed
+from tasks.backup.wal_archive import check_log_received
+from tasks.health.database import check_database
 from tasks.kernel import collect, confirmed
-from tasks.retention import ensure_old_backups_removed, ensure_old_copies_removed
-from tasks.wal_archive import check_log_received
 
 
 @flow(name="back-up-database")

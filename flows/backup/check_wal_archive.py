@@ -11,14 +11,14 @@ Partly:   BKP-17
 from prefect import flow
 
 from flows.desk import open_run
-from tasks.kernel import collect
-from tasks.people import notify_checklist
-from tasks.wal_archive import (
+from tasks.backup.wal_archive import (
     check_log_received,
     check_log_unbroken,
     check_offsite_recovery_point,
     check_recovery_point,
 )
+from tasks.kernel import collect
+from tasks.people.findings import notify_checklist
 
 NEEDS = {"log unbroken": ("log received",)}
 

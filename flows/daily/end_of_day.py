@@ -14,15 +14,15 @@ from datetime import date
 from prefect import flow
 
 from flows.desk import open_run
-from tasks.backups import ensure_backup_taken, ensure_backup_verified
-from tasks.broker import check_no_open_orders
-from tasks.clock import check_session_over
+from tasks.closing.backups import ensure_backup_taken, ensure_backup_verified
+from tasks.closing.pnl import ensure_pnl_frozen
+from tasks.closing.reconciliation import check_books_agree, ensure_reconciliation_kept
+from tasks.closing.reports import ensure_report_written
+from tasks.closing.trading_day import ensure_day_closed
+from tasks.health.clock import check_session_over
 from tasks.kernel import collect
-from tasks.people import notify_checklist, notify_day
-from tasks.pnl import ensure_pnl_frozen
-from tasks.reconciliation import check_books_agree, ensure_reconciliation_kept
-from tasks.reports import ensure_report_written
-from tasks.trading_day import ensure_day_closed
+from tasks.people.findings import notify_checklist, notify_day
+from tasks.trading.broker import check_no_open_orders
 
 
 @flow(name="end-of-day")

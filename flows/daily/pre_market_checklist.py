@@ -13,20 +13,20 @@ from datetime import date
 from prefect import flow
 
 from flows.desk import open_run
-from tasks.broker import check_broker_account
-from tasks.clock import check_clock
-from tasks.core import check_circuit_breaker, ensure_trading_enabled
-from tasks.database import check_database
-from tasks.disk import check_disk
-from tasks.feeds import check_data_feeds
+from tasks.closing.positions import check_overnight_positions
+from tasks.closing.reconciliation import check_overnight_reconciliation
+from tasks.health.clock import check_clock
+from tasks.health.database import check_database
+from tasks.health.disk import check_disk
+from tasks.health.feeds import check_data_feeds
+from tasks.health.models import check_model_versions
+from tasks.health.monitoring import check_monitoring
+from tasks.health.risk import check_limits_reviewed, check_risk_limits
 from tasks.kernel import collect
-from tasks.models import check_model_versions
-from tasks.monitoring import check_monitoring
-from tasks.people import notify_checklist
-from tasks.positions import check_overnight_positions
-from tasks.reconciliation import check_overnight_reconciliation
-from tasks.risk import check_limits_reviewed, check_risk_limits
-from tasks.services import check_services
+from tasks.people.findings import notify_checklist
+from tasks.services.processes import check_services
+from tasks.trading.broker import check_broker_account
+from tasks.trading.core import check_circuit_breaker, ensure_trading_enabled
 
 NEEDS = {
     "risk limits and P&L": ("database",),

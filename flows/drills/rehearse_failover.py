@@ -10,9 +10,13 @@ Covers:   DR-13
 from prefect import flow
 
 from flows.desk import open_run
-from tasks.drills import check_drill_in_target, ensure_drill_kept, ensure_failover_rehearsed
 from tasks.kernel import collect
-from tasks.people import notify_checklist
+from tasks.people.findings import notify_checklist
+from tasks.recovery.drills import (
+    check_drill_in_target,
+    ensure_drill_kept,
+    ensure_failover_rehearsed,
+)
 
 
 @flow(name="rehearse-failover")

@@ -10,10 +10,10 @@ Covers:   MON-04, ALR-26, GAP-62
 from prefect import flow
 
 from flows.desk import open_run
+from tasks.health.monitoring import check_alerting, check_notice_sent, ensure_test_alert_arrived
 from tasks.kernel import collect
-from tasks.monitoring import check_alerting, check_notice_sent, ensure_test_alert_arrived
-from tasks.notices import notify_emergency
-from tasks.people import notify_checklist
+from tasks.people.findings import notify_checklist
+from tasks.people.notices import notify_emergency
 
 
 @flow(name="send-test-alert")

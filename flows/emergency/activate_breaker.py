@@ -12,11 +12,11 @@ Partly:   EMG-07
 from prefect import flow
 
 from flows.desk import open_run
-from tasks.broker import ensure_orders_cancelled
-from tasks.core import check_circuit_breaker, ensure_breaker_open
 from tasks.kernel import collect, confirmed
-from tasks.notices import notify_emergency
-from tasks.people import notify_checklist, notify_halt
+from tasks.people.findings import notify_checklist, notify_halt
+from tasks.people.notices import notify_emergency
+from tasks.trading.broker import ensure_orders_cancelled
+from tasks.trading.core import check_circuit_breaker, ensure_breaker_open
 
 
 @flow(name="activate-breaker")

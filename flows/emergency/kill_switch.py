@@ -15,13 +15,13 @@ from typing import Any
 from prefect import flow
 
 from flows.desk import open_run
-from tasks.broker import check_no_open_orders, ensure_orders_cancelled
-from tasks.core import ensure_breaker_open, ensure_trading_halted
-from tasks.hosts import check_executor_silent, ensure_halt_waits
 from tasks.kernel import collect, confirmed
-from tasks.kill_report import notify_killed
-from tasks.people import notify_left_at_broker
-from tasks.services import ensure_service_cut_off
+from tasks.people.findings import notify_left_at_broker
+from tasks.services.hosts import check_executor_silent, ensure_halt_waits
+from tasks.services.processes import ensure_service_cut_off
+from tasks.trading.broker import check_no_open_orders, ensure_orders_cancelled
+from tasks.trading.core import ensure_breaker_open, ensure_trading_halted
+from tasks.trading.kill_report import notify_killed
 from trading_core.services import Group, in_group
 
 

@@ -11,16 +11,16 @@ Partly:   EMG-16
 from prefect import flow
 
 from flows.desk import Desk, open_run
-from tasks.approvals import request_approval
-from tasks.broker import check_broker_account
-from tasks.core import ensure_breaker_closed, ensure_trading_resumed
-from tasks.database import check_database
-from tasks.feeds import check_data_feeds
+from tasks.closing.reconciliation import check_books_agree
+from tasks.health.database import check_database
+from tasks.health.feeds import check_data_feeds
+from tasks.health.risk import check_risk_limits
 from tasks.kernel import collect, granted, rehearse
-from tasks.people import notify_checklist, notify_resumed
-from tasks.reconciliation import check_books_agree
-from tasks.risk import check_risk_limits
-from tasks.services import check_services
+from tasks.people.approvals import request_approval
+from tasks.people.findings import notify_checklist, notify_resumed
+from tasks.services.processes import check_services
+from tasks.trading.broker import check_broker_account
+from tasks.trading.core import ensure_breaker_closed, ensure_trading_resumed
 
 NEEDS = {
     "risk limits and P&L": ("database",),

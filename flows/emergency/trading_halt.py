@@ -12,10 +12,10 @@ Partly:   EMG-02
 from prefect import flow
 
 from flows.desk import open_run
-from tasks.broker import ensure_orders_cancelled
-from tasks.core import ensure_trading_halted
 from tasks.kernel import confirmed
-from tasks.people import notify_halt
+from tasks.people.findings import notify_halt
+from tasks.trading.broker import ensure_orders_cancelled
+from tasks.trading.core import ensure_trading_halted
 
 
 @flow(name="trading-halt")

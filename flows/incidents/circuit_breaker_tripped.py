@@ -11,17 +11,13 @@ Partly:   INC-00, INC-01, RTE-10, REP-10
 from prefect import flow
 
 from flows.desk import open_run
-from tasks.broker import ensure_orders_cancelled
-from tasks.core import ensure_trading_halted
-from tasks.crashes import check_last_words
-from tasks.incidents import (
+from tasks.incidents.crashes import check_last_words
+from tasks.incidents.record import (
     ensure_containment_recorded,
     ensure_findings_recorded,
     ensure_incident_opened,
 )
-from tasks.kernel import collect, confirmed
-from tasks.notices import notify_findings, notify_opened, notify_standing
-from tasks.trips import (
+from tasks.incidents.trips import (
     check_day_loss,
     check_positions_at_risk,
     check_recent_trades,
@@ -29,6 +25,10 @@ from tasks.trips import (
     check_trip,
     ensure_trip_classified,
 )
+from tasks.kernel import collect, confirmed
+from tasks.people.notices import notify_findings, notify_opened, notify_standing
+from tasks.trading.broker import ensure_orders_cancelled
+from tasks.trading.core import ensure_trading_halted
 
 REASON = "the circuit breaker is open"
 

@@ -10,9 +10,9 @@ Partly:   INC-00
 from prefect import flow
 
 from flows.desk import open_run
-from tasks.incidents import check_incident_over, ensure_incident_closed
+from tasks.incidents.record import check_incident_over, ensure_incident_closed
 from tasks.kernel import collect
-from tasks.notices import notify_closed
+from tasks.people.notices import notify_closed
 
 
 @flow(name="close-incident")

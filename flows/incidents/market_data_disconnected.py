@@ -11,17 +11,17 @@ Partly:   INC-00, INC-02, RTE-10, REP-10
 from prefect import flow
 
 from flows.desk import open_run
-from tasks.broker import check_broker_account
-from tasks.core import ensure_halted_without_feed
-from tasks.crashes import check_last_words, check_process
-from tasks.feeds import check_data_feeds, ensure_feed_connected
-from tasks.incidents import (
+from tasks.health.feeds import check_data_feeds, ensure_feed_connected
+from tasks.incidents.crashes import check_last_words, check_process
+from tasks.incidents.record import (
     ensure_findings_recorded,
     ensure_incident_opened,
     ensure_incident_settled,
 )
 from tasks.kernel import collect, confirmed
-from tasks.notices import notify_findings, notify_opened, notify_standing
+from tasks.people.notices import notify_findings, notify_opened, notify_standing
+from tasks.trading.broker import check_broker_account
+from tasks.trading.core import ensure_halted_without_feed
 
 REASON = "data_feed_down"
 OTHERWISE = "Who calls the data provider? When it is back: market-data-disconnected again"

@@ -11,19 +11,19 @@ Partly:   INC-00, INC-31, RTE-10, REP-10
 from prefect import flow
 
 from flows.desk import open_run
-from tasks.crashes import (
+from tasks.incidents.crashes import (
     check_dependencies,
     check_last_words,
     check_process,
     ensure_service_answers,
 )
-from tasks.incidents import (
+from tasks.incidents.record import (
     ensure_findings_recorded,
     ensure_incident_opened,
     ensure_incident_settled,
 )
 from tasks.kernel import collect, confirmed
-from tasks.notices import notify_findings, notify_opened, notify_standing
+from tasks.people.notices import notify_findings, notify_opened, notify_standing
 
 OTHERWISE = "What ended it? When that is clear: restart-service, then close-incident"
 

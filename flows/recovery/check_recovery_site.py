@@ -12,8 +12,8 @@ from prefect import flow
 
 from flows.desk import open_run
 from tasks.kernel import collect
-from tasks.people import notify_checklist
-from tasks.sites import (
+from tasks.people.findings import notify_checklist
+from tasks.recovery.sites import (
     check_lease_can_move,
     check_one_primary,
     check_replica,

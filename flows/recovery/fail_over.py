@@ -15,8 +15,10 @@ Partly:   EMG-16, OBJ-06, OBJ-11
 from prefect import flow
 
 from flows.desk import Desk, clients_of, open_run
-from tasks.approvals import request_approval
-from tasks.failover import (
+from tasks.kernel import collect, confirmed, granted, rehearse
+from tasks.people.approvals import request_approval
+from tasks.people.findings import notify_checklist
+from tasks.recovery.failover import (
     ensure_clients_pointed,
     ensure_database_fenced,
     ensure_lease_given,
@@ -25,10 +27,7 @@ from tasks.failover import (
     ensure_promoted,
     ensure_site_stopped,
 )
-from tasks.kernel import collect, confirmed, granted, rehearse
-from tasks.people import notify_checklist
-from tasks.services import ensure_service_running
-from tasks.sites import (
+from tasks.recovery.sites import (
     check_lease_can_move,
     check_one_primary,
     check_replica,
@@ -37,13 +36,14 @@ from tasks.sites import (
     check_site_secrets,
     check_site_startable,
 )
-from tasks.takeover import (
+from tasks.recovery.takeover import (
     ensure_books_reconciled,
     ensure_old_permission_void,
     ensure_session_carried_over,
     ensure_switch_recorded,
     ensure_trading_carried_on,
 )
+from tasks.services.processes import ensure_service_running
 
 NEEDS = {"replica's lag": ("replica",)}
 

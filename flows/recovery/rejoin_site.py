@@ -12,11 +12,11 @@ Partly:   DR-12
 from prefect import flow
 
 from flows.desk import Desk, open_run
-from tasks.approvals import request_approval
-from tasks.failover import ensure_site_stopped
 from tasks.kernel import collect, granted, rehearse
-from tasks.people import notify_checklist
-from tasks.rejoin import (
+from tasks.people.approvals import request_approval
+from tasks.people.findings import notify_checklist
+from tasks.recovery.failover import ensure_site_stopped
+from tasks.recovery.rejoin import (
     check_other_site_trades,
     check_site_reachable,
     ensure_following,

@@ -14,12 +14,10 @@ Partly:   BKP-19, EMG-16
 from prefect import flow
 
 from flows.desk import Desk, open_run
-from tasks.approvals import request_approval
-from tasks.broker import ensure_orders_cancelled
-from tasks.core import ensure_session_paused, ensure_trading_halted
 from tasks.kernel import collect, granted, rehearse
-from tasks.people import notify_checklist
-from tasks.restores import (
+from tasks.people.approvals import request_approval
+from tasks.people.findings import notify_checklist
+from tasks.recovery.restores import (
     check_restored_books,
     check_target_reachable,
     ensure_archive_level,
@@ -33,7 +31,9 @@ from tasks.restores import (
     notify_comparison,
     notify_restored,
 )
-from tasks.services import ensure_service_running, ensure_service_stopped
+from tasks.services.processes import ensure_service_running, ensure_service_stopped
+from tasks.trading.broker import ensure_orders_cancelled
+from tasks.trading.core import ensure_session_paused, ensure_trading_halted
 from trading_core.services import Group, in_group, standing_on
 
 

@@ -14,10 +14,19 @@ Partly:   SEC-06, GAP-25
 from prefect import flow
 
 from flows.desk import Desk, open_run
-from tasks.approvals import request_approval
-from tasks.broker import check_broker_account
-from tasks.broker_key import check_next_key, check_services_use_key
-from tasks.credentials import (
+from tasks.kernel import collect, granted, rehearse
+from tasks.people.approvals import request_approval
+from tasks.people.findings import notify_checklist
+from tasks.people.sealed_input import (
+    check_open_orders_kept,
+    ensure_order_entry_paused,
+    ensure_order_entry_resumed,
+    ensure_pair_received,
+    notify_downtime,
+    request_new_pair,
+)
+from tasks.security.broker_key import check_next_key, check_services_use_key
+from tasks.security.credentials import (
     check_credential_age,
     check_secret_known,
     ensure_former_forgotten,
@@ -29,17 +38,8 @@ from tasks.credentials import (
     ensure_secret_adopted,
     notify_rotated,
 )
-from tasks.kernel import collect, granted, rehearse
-from tasks.people import notify_checklist
-from tasks.sealed_input import (
-    check_open_orders_kept,
-    ensure_order_entry_paused,
-    ensure_order_entry_resumed,
-    ensure_pair_received,
-    notify_downtime,
-    request_new_pair,
-)
-from tasks.services import check_services
+from tasks.services.processes import check_services
+from tasks.trading.broker import check_broker_account
 
 AGAIN = "repair what the red lines name, then run this again"
 

@@ -13,8 +13,11 @@ Partly:   GAP-25
 from prefect import flow
 
 from flows.desk import Desk, open_run
-from tasks.approvals import request_approval
-from tasks.credentials import (
+from tasks.health.database import check_database
+from tasks.kernel import collect, granted, rehearse
+from tasks.people.approvals import request_approval
+from tasks.people.findings import notify_checklist
+from tasks.security.credentials import (
     check_credential_age,
     check_secret_known,
     ensure_former_forgotten,
@@ -26,11 +29,8 @@ from tasks.credentials import (
     ensure_secret_adopted,
     notify_rotated,
 )
-from tasks.database import check_database
-from tasks.database_login import check_next_login, check_services_use_login
-from tasks.kernel import collect, granted, rehearse
-from tasks.people import notify_checklist
-from tasks.services import check_services
+from tasks.security.database_login import check_next_login, check_services_use_login
+from tasks.services.processes import check_services
 
 AGED = "age of the password"
 

@@ -11,16 +11,16 @@ Covers:   SVC-08, GAP-19
 from prefect import flow
 
 from flows.desk import open_run
-from tasks.hosts import check_only_copy, ensure_host_prepared
 from tasks.kernel import collect
-from tasks.order_entry import ensure_orders_go_on, ensure_orders_held
-from tasks.people import notify_checklist
-from tasks.services import (
+from tasks.people.findings import notify_checklist
+from tasks.services.hosts import check_only_copy, ensure_host_prepared
+from tasks.services.processes import (
     check_ground,
     check_log_clean,
     check_service_well,
     ensure_service_restarted,
 )
+from tasks.trading.order_entry import ensure_orders_go_on, ensure_orders_held
 
 
 @flow(name="restart-service")

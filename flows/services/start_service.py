@@ -11,10 +11,10 @@ Partly:   SVC-21
 from prefect import flow
 
 from flows.desk import open_run
-from tasks.hosts import check_only_copy, ensure_host_prepared
 from tasks.kernel import collect
-from tasks.people import notify_checklist
-from tasks.services import (
+from tasks.people.findings import notify_checklist
+from tasks.services.hosts import check_only_copy, ensure_host_prepared
+from tasks.services.processes import (
     check_ground,
     check_log_clean,
     check_service_well,

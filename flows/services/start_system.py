@@ -12,12 +12,12 @@ Partly:   SVC-01
 from prefect import flow
 
 from flows.desk import open_run
-from tasks.broker import check_broker_account
-from tasks.database import check_database
-from tasks.hosts import ensure_host_prepared
+from tasks.health.database import check_database
 from tasks.kernel import collect
-from tasks.people import notify_checklist
-from tasks.services import check_services, ensure_service_running
+from tasks.people.findings import notify_checklist
+from tasks.services.hosts import ensure_host_prepared
+from tasks.services.processes import check_services, ensure_service_running
+from tasks.trading.broker import check_broker_account
 from trading_core.services import Group, in_group
 
 

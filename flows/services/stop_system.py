@@ -14,12 +14,12 @@ from typing import Literal
 from prefect import flow
 
 from flows.desk import Desk, open_run
-from tasks.approvals import request_approval
-from tasks.broker import check_orders_settled, ensure_orders_cancelled
-from tasks.core import ensure_session_paused, ensure_trading_halted
 from tasks.kernel import collect, granted, rehearse
-from tasks.people import notify_left_at_broker
-from tasks.services import ensure_service_stopped
+from tasks.people.approvals import request_approval
+from tasks.people.findings import notify_left_at_broker
+from tasks.services.processes import ensure_service_stopped
+from tasks.trading.broker import check_orders_settled, ensure_orders_cancelled
+from tasks.trading.core import ensure_session_paused, ensure_trading_halted
 from trading_core.services import Group, in_group
 
 

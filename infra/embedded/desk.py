@@ -13,8 +13,8 @@ from typing import Any
 from psycopg import Connection
 from pydantic import SecretStr
 
-from trading_core.storage import config
 from trading_core.storage.connect import connect
+from trading_core.storage.trading import config
 
 FILE = Path(__file__).with_name("desk.toml")
 

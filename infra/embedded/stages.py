@@ -101,7 +101,7 @@ def _prepare(settings: Settings, server: roles.Server) -> None:
 
 
 def _prepare_schema(settings: Settings) -> None:
-    from trading_core.storage import migrate  # half a second that only `up` has to spend
+    from trading_core.storage import migrate
 
     dsn = settings.secret("owner_dsn")
     migrate.upgrade(dsn)

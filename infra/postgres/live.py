@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import psycopg
 
 from infra.embedded.postgres import Cluster
-from infra.postgres.base_backup import BaseBackup
+from infra.postgres.backup.base_backup import BaseBackup
 from infra.postgres.lsn import position, written
 from trading_core.errors import CheckFailed
 

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from infra.embedded import postgres, secrets
 from infra.embedded.postgres import Cluster
-from infra.postgres.recovery import servers_of
+from infra.postgres.restoring.recovery import servers_of
 from infra.sites import database, replica
 from infra.sites.divergence import free_port
 from trading_core.clock import poll, seconds, stopwatch_seconds

@@ -13,9 +13,9 @@ from enum import StrEnum
 from trading_core.domain.fills import Fill
 from trading_core.domain.market import Bar
 from trading_core.domain.orders import OrderStatus, OrderType, Side
-from trading_core.storage.backups import Backup
-from trading_core.storage.pnl import DailyPnl, EquityPoint
-from trading_core.storage.positions import MarkedPosition
+from trading_core.storage.trading.backups import Backup
+from trading_core.storage.trading.pnl import DailyPnl, EquityPoint
+from trading_core.storage.trading.positions import MarkedPosition
 
 
 class Source(StrEnum):

@@ -10,7 +10,7 @@ from tasks.daily_report.facts import DailyFacts, DayOrder, RiskEvent
 from tasks.daily_report.wording import plural
 from trading_core.domain.money import to_cents
 from trading_core.domain.orders import OrderStatus
-from trading_core.storage.pnl import EquityPoint
+from trading_core.storage.trading.pnl import EquityPoint
 
 # How many breaks a sentence can name and still be read at a glance.
 BREAKS_NAMED_MAX = 3

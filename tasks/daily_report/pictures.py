@@ -26,7 +26,7 @@ from tasks.daily_report.facts import DailyFacts, DayFill
 from trading_core.clock import EXCHANGE_ZONE
 from trading_core.domain.market import Bar
 from trading_core.domain.orders import Side
-from trading_core.storage.pnl import EquityPoint
+from trading_core.storage.trading.pnl import EquityPoint
 
 WIDE_INCHES = (10.4, 3.6)
 NARROW_INCHES = (4.0, 3.2)

@@ -26,8 +26,8 @@ from trading_core.domain.market import Bar
 from trading_core.domain.orders import OrderStatus, OrderType, Side
 from trading_core.domain.positions import Position
 from trading_core.errors import CheckFailed
-from trading_core.storage import backups, days, pnl, positions, reconciliations
-from trading_core.storage.positions import MarkedPosition
+from trading_core.storage.trading import backups, days, pnl, positions, reconciliations
+from trading_core.storage.trading.positions import MarkedPosition
 
 
 def read_facts(

@@ -12,7 +12,7 @@ from enum import Enum
 
 from tasks.daily_report import figures, wording
 from tasks.daily_report.facts import DailyFacts, Severity
-from trading_core.storage.positions import MarkedPosition
+from trading_core.storage.trading.positions import MarkedPosition
 
 # The newest of the day; the rest is in the table risk_events (DAY-04, line 5).
 RISK_EVENTS_MAX = 20

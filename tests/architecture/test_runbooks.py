@@ -136,7 +136,7 @@ RULES: dict[Rule, Source] = {
     flows_look_or_act_in_paragraphs: parsed("flows/a.py", "@flow(name='a')\ndef a(): ...\n"),
     flows_have_no_clients_of_their_own: parsed("flows/a.py", f"import httpx\n{FLOW}    pass\n"),
     flows_call_tasks_only: parsed(
-        "flows/a.py", f"from tasks.broker import cancel\n{FLOW}    pass\n"
+        "flows/a.py", f"from tasks.trading.broker import cancel\n{FLOW}    pass\n"
     ),
     flows_can_be_rehearsed: parsed("flows/a.py", "@flow(name='a')\ndef a(reason): ...\n"),
     tasks_are_named_for_what_they_do: parsed("tasks/a.py", "@action\ndef check_it(): ...\n"),

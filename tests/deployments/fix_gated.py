@@ -17,8 +17,8 @@ from tests.fix_stack import Stack
 from trading_core.approval.judgement import APPROVE, RUN
 from trading_core.approval.request import Request
 from trading_core.clock import poll, seconds
-from trading_core.storage import approvals
 from trading_core.storage.connect import connect
+from trading_core.storage.operations import approvals
 
 ANN, BOB, CAT = Person("Ann Lee"), Person("bob"), Person("cat")
 _SCOPES = {ANN.name: RUN, BOB.name: APPROVE, CAT.name: APPROVE}

@@ -5,8 +5,8 @@ from pathlib import Path
 from prefect import flow
 
 from flows.desk import Desk, open_run
-from tasks.approvals import request_approval
 from tasks.kernel import Change, Unchanged, action, granted, rehearse
+from tasks.people.approvals import request_approval
 from trading_core.clock import seconds
 
 NAME = "gated-sample"

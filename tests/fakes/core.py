@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from tasks.control import (
+from tasks.trading.control import (
     FeedStatus,
     RiskStatus,
     RunningStrategy,
@@ -34,7 +34,7 @@ def suffering(name: str, **failed: str) -> ServiceHealth:
 
 
 class FakeCore:
-    """`tasks.control.Core` without processes.
+    """`tasks.trading.control.Core` without processes.
 
     Attributes:
         deaf: The executor hears nothing and answers nothing.

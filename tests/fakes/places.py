@@ -8,7 +8,7 @@ from trading_core.errors import Unreachable
 
 
 class FakePlaces(FakeProcesses):
-    """`tasks.hosts.Places`. Everything belongs on host one.
+    """`tasks.services.hosts.Places`. Everything belongs on host one.
 
     Attributes:
         copies: What runs where it does not belong, by place, for every service alike.

@@ -71,7 +71,7 @@ class FaultyStore:
 
 
 class FakeTarget:
-    """`tasks.credentials.Rotated`: a target in memory. Values are "login:password".
+    """`tasks.security.credentials.Rotated`: a target in memory. Values are "login:password".
 
     Attributes:
         accepted: Every value it lets in.

@@ -7,7 +7,7 @@ from infra.embedded.supervisor import ProcessState, State
 
 
 class FakeProcesses:
-    """`tasks.services.Processes`, with programs of this process's imagination.
+    """`tasks.services.processes.Processes`, with programs of this process's imagination.
 
     Attributes:
         commands: What was asked for, in order.

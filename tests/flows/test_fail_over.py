@@ -15,8 +15,8 @@ from flows.recovery.fail_over import fail_over
 from flows.recovery.rejoin_site import rejoin_site
 from infra.sites import database, replica, site, standby
 from infra.sites.name import SiteName
-from tasks.sites import Sites as Switch
-from tasks.sites import check_one_primary, check_replica_lag
+from tasks.recovery.sites import Sites as Switch
+from tasks.recovery.sites import check_one_primary, check_replica_lag
 from tests.fix_approvals import approving
 from tests.fix_cloud import LocalCloud
 from tests.fix_postgres import PostgresServer, fresh_operations
@@ -26,10 +26,11 @@ from trading_core import durable
 from trading_core.clock import SystemClock, poll, seconds
 from trading_core.errors import CheckFailed, TradingError
 from trading_core.settings import Settings
-from trading_core.storage import recoveries, risk
 from trading_core.storage.connect import Database, connect
 from trading_core.storage.fingerprints import different, fingerprint
-from trading_core.storage.risk import RiskEvent
+from trading_core.storage.operations import recoveries
+from trading_core.storage.trading import risk
+from trading_core.storage.trading.risk import RiskEvent
 
 pytestmark = pytest.mark.slow
 

@@ -18,9 +18,9 @@ from tests.flows.artifacts import table_of
 from tests.flows.conftest import no_exchange, open_session
 from trading_core.clock import poll, seconds
 from trading_core.settings import Settings
-from trading_core.storage import incidents
 from trading_core.storage.connect import Database, connect
-from trading_core.storage.incidents import Incident
+from trading_core.storage.operations import incidents
+from trading_core.storage.operations.incidents import Incident
 
 TABLES = ("incidents", "incident_timeline", "notices", "effect_ledger")
 

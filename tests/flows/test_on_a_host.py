@@ -259,7 +259,7 @@ def test_the_core_stops_in_order_on_the_host_too(whole: Stack, host: LabHost) ->
 def test_a_host_that_loses_power_in_a_restart_is_unknown_and_the_next_run_finishes(
     whole: Stack, host: LabHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.services._READY_WITHIN", seconds(4))
+    monkeypatch.setattr("tasks.services.processes._READY_WITHIN", seconds(4))
     with once_intended(whole.settings, "ensure_service_restarted", host.off):
         state = restart_service(EXECUTOR, "power", return_state=True)
 
@@ -281,7 +281,7 @@ def test_the_kill_switch_empties_the_book_and_says_what_it_cannot_see(
     whole: Stack, host: LabHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rest_an_order(whole)
-    monkeypatch.setattr("tasks.core._SHOWS_WITHIN", seconds(1))
+    monkeypatch.setattr("tasks.trading.core._SHOWS_WITHIN", seconds(1))
     with cut(host):
         state = kill_switch("runaway", return_state=True)
 

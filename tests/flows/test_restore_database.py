@@ -19,7 +19,7 @@ from prefect.settings import (
 from flows.emergency.resume_trading import resume_trading
 from flows.recovery.restore_database import restore_database
 from infra.embedded import postgres
-from infra.postgres import base_backup
+from infra.postgres.backup import base_backup
 from tasks.kernel import PostgresLedger
 from tests.faults.session import at_exchange, executions, query, recorded, session_on
 from tests.fix_approvals import approving
@@ -29,9 +29,9 @@ from trading_core.clock import SystemClock, poll, seconds
 from trading_core.errors import CheckFailed
 from trading_core.peers import Peer
 from trading_core.services import Group, in_group
-from trading_core.storage import base_backups, recoveries
-from trading_core.storage.base_backups import Entry
 from trading_core.storage.connect import connect
+from trading_core.storage.operations import base_backups, recoveries
+from trading_core.storage.operations.base_backups import Entry
 
 pytestmark = pytest.mark.slow
 

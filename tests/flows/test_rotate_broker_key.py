@@ -22,8 +22,8 @@ from trading_core.broker.keys import ADMIN_TOKEN, KeyFiles, KeyPair
 from trading_core.clock import poll, seconds
 from trading_core.errors import ConfigurationError
 from trading_core.secret_store.contract import Stage
-from trading_core.storage import sealed_inputs
 from trading_core.storage.connect import connect
+from trading_core.storage.operations import sealed_inputs
 
 pytest_plugins = ["tests.flows.fix_rotation"]
 pytestmark = pytest.mark.slow

@@ -10,8 +10,8 @@ from infra.slack import Slack, say_at_once, send_due
 from tests.fakes.slack import TOKEN, FakeSlack, running_slack
 from tests.fix_postgres import OperationsDatabase
 from trading_core.clock import poll, seconds
-from trading_core.storage import notices
 from trading_core.storage.connect import Database, connect
+from trading_core.storage.operations import notices
 
 
 @pytest.fixture(scope="module")

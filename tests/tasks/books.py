@@ -10,10 +10,10 @@ from trading_core.domain.market import Quote
 from trading_core.domain.orders import Order, OrderRequest, OrderType, Side
 from trading_core.ledger.record import record_fill
 from trading_core.ledger.session import Session
-from trading_core.storage import days, orders, pnl
 from trading_core.storage.connect import Database
-from trading_core.storage.orders import Acknowledgement, Intent
-from trading_core.storage.pnl import DayStart
+from trading_core.storage.trading import days, orders, pnl
+from trading_core.storage.trading.orders import Acknowledgement, Intent
+from trading_core.storage.trading.pnl import DayStart
 
 DAY = Session("PA7777777", NOW.date())
 AFTER_THE_CLOSE = datetime(2024, 3, 5, 21, 0, tzinfo=UTC)

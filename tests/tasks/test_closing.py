@@ -7,19 +7,19 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tasks.backups import Vault, ensure_backup_taken, ensure_backup_verified
+from tasks.closing.backups import Vault, ensure_backup_taken, ensure_backup_verified
+from tasks.closing.pnl import ensure_pnl_frozen
+from tasks.closing.reconciliation import check_books_agree, ensure_reconciliation_kept
+from tasks.closing.reports import ensure_report_written
+from tasks.closing.trading_day import backup_of, ensure_day_closed
 from tasks.kernel import Checklist, CheckResult, Did, Run, Verdict, settle
-from tasks.pnl import ensure_pnl_frozen
-from tasks.reconciliation import check_books_agree, ensure_reconciliation_kept
-from tasks.reports import ensure_report_written
-from tasks.trading_day import backup_of, ensure_day_closed
 from tests.fix_postgres import TradingDatabase
 from tests.tasks.books import DAY, TwoBooks
 from trading_core.domain.orders import Side
 from trading_core.errors import CheckFailed, InvariantViolated
 from trading_core.settings import Settings
-from trading_core.storage import days, pnl
 from trading_core.storage.connect import Database
+from trading_core.storage.trading import days, pnl
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from trading_core.lockstep import MinuteEnd
 from trading_core.metrics import Metrics
 from trading_core.service import build_app, require_control
 from trading_core.settings import Settings
-from trading_core.storage import orders, positions
+from trading_core.storage.trading import orders, positions
 
 NAME = "trade_executor"
 

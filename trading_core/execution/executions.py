@@ -19,10 +19,10 @@ from trading_core.execution.signals import strategy_of
 from trading_core.ledger.record import record_fill
 from trading_core.ledger.session import Session, start_of_date, trading_date_of
 from trading_core.metrics import Metrics
-from trading_core.storage import fills, orders, risk
 from trading_core.storage.connect import Database
-from trading_core.storage.orders import Intent
-from trading_core.storage.risk import RiskEvent
+from trading_core.storage.trading import fills, orders, risk
+from trading_core.storage.trading.orders import Intent
+from trading_core.storage.trading.risk import RiskEvent
 
 log = structlog.get_logger(__name__)
 

@@ -36,9 +36,9 @@ from trading_core.ledger.day import start_of_day
 from trading_core.ledger.session import Session, trading_date_of
 from trading_core.metrics import Metrics
 from trading_core.settings import Settings
-from trading_core.storage import pnl, positions, risk
 from trading_core.storage.connect import Database
-from trading_core.storage.risk import RiskEvent
+from trading_core.storage.trading import pnl, positions, risk
+from trading_core.storage.trading.risk import RiskEvent
 
 log = structlog.get_logger(__name__)
 

@@ -28,9 +28,9 @@ from trading_core.errors import TradingError, Unreachable
 from trading_core.health import Health
 from trading_core.live_secret import Source
 from trading_core.settings import Settings
-from trading_core.storage import lease
 from trading_core.storage.connect import Database, connect
-from trading_core.storage.lease import Claim
+from trading_core.storage.operations import lease
+from trading_core.storage.operations.lease import Claim
 
 log = structlog.get_logger(__name__)
 

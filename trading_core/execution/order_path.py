@@ -25,10 +25,10 @@ from trading_core.ledger.session import Session
 from trading_core.metrics import Metrics
 from trading_core.risk.gate import Gate, OrderContext, Verdict
 from trading_core.risk.limits import LoadedLimits, RiskLimits
-from trading_core.storage import orders, positions, risk
 from trading_core.storage.connect import Database
-from trading_core.storage.orders import Acknowledgement, Intent
-from trading_core.storage.risk import RiskEvent
+from trading_core.storage.trading import orders, positions, risk
+from trading_core.storage.trading.orders import Acknowledgement, Intent
+from trading_core.storage.trading.risk import RiskEvent
 
 log = structlog.get_logger(__name__)
 

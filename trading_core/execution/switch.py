@@ -21,8 +21,8 @@ from trading_core.errors import CheckFailed
 from trading_core.execution import control
 from trading_core.execution.control import HaltKind, Word
 from trading_core.ledger.session import Session
-from trading_core.storage import state as states
 from trading_core.storage.connect import Database
+from trading_core.storage.trading import state as states
 
 log = structlog.get_logger(__name__)
 

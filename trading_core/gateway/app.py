@@ -26,9 +26,9 @@ from trading_core.metrics import Metrics
 from trading_core.peers import Peer
 from trading_core.service import build_app, require_control
 from trading_core.settings import Settings
-from trading_core.storage import days
 from trading_core.storage.connect import Database
-from trading_core.storage.fences import next_fence
+from trading_core.storage.operations.fences import next_fence
+from trading_core.storage.trading import days
 
 NAME = "gateway"
 

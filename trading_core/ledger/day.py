@@ -15,7 +15,7 @@ from trading_core.broker.contract import Account
 from trading_core.domain.money import to_cents
 from trading_core.domain.positions import Position
 from trading_core.errors import CheckFailed
-from trading_core.storage.pnl import DayStart
+from trading_core.storage.trading.pnl import DayStart
 
 
 @dataclass(frozen=True, slots=True)

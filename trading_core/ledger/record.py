@@ -9,7 +9,7 @@ from trading_core.domain.fills import Fill
 from trading_core.domain.orders import OrderStatus
 from trading_core.domain.positions import Position
 from trading_core.ledger.session import Session
-from trading_core.storage import fills, orders, positions
+from trading_core.storage.trading import fills, orders, positions
 
 
 @dataclass(frozen=True, slots=True)

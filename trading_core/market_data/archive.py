@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from trading_core.domain.market import Bar
 from trading_core.market_data.board import Scope
-from trading_core.storage import bars as table
 from trading_core.storage.connect import Database
+from trading_core.storage.trading import bars as table
 
 
 class Archive:

@@ -20,8 +20,8 @@ from trading_core.risk.limits import RiskLimits
 from trading_core.risk.monitor import Marked, RiskMonitor
 from trading_core.service import build_app, require_control
 from trading_core.settings import Settings
-from trading_core.storage import config, days, pnl, risk
 from trading_core.storage.connect import Database
+from trading_core.storage.trading import config, days, pnl, risk
 
 NAME = "risk_manager"
 

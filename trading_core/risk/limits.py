@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from trading_core import _engine
 from trading_core.domain.money import TICKS_PER_DOLLAR, to_ticks
 from trading_core.errors import ConfigurationError
-from trading_core.storage import config
-from trading_core.storage.config import ConfigVersion
+from trading_core.storage.trading import config
+from trading_core.storage.trading.config import ConfigVersion
 
 # The engine counts money in 64-bit ticks; a trillion dollars leaves it room to multiply.
 _Dollars = Annotated[Decimal, Field(gt=0, le=10**12, decimal_places=4)]

@@ -19,11 +19,11 @@ from trading_core.ledger.day import DayProfit, profit_of_day
 from trading_core.ledger.session import Session
 from trading_core.metrics import Metrics
 from trading_core.risk.limits import LoadedLimits, LossLevel, RiskLimits
-from trading_core.storage import pnl, positions, risk
 from trading_core.storage.connect import Database
-from trading_core.storage.pnl import DailyPnl, DayMark
-from trading_core.storage.positions import MarkedPosition
-from trading_core.storage.risk import RiskEvent
+from trading_core.storage.trading import pnl, positions, risk
+from trading_core.storage.trading.pnl import DailyPnl, DayMark
+from trading_core.storage.trading.positions import MarkedPosition
+from trading_core.storage.trading.risk import RiskEvent
 
 log = structlog.get_logger(__name__)
 

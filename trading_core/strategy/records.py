@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from trading_core.storage import config
 from trading_core.storage.connect import Database
+from trading_core.storage.trading import config
 from trading_core.strategy.stance import Holding
 
 _HOLDINGS = """

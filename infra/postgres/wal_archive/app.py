@@ -23,8 +23,8 @@ from trading_core.health import Health
 from trading_core.metrics import Metrics
 from trading_core.service import build_app
 from trading_core.settings import Settings
-from trading_core.storage import heartbeat
 from trading_core.storage.connect import Database
+from trading_core.storage.trading import heartbeat
 
 NAME = "wal_archive"
 AGE_SECONDS_MAX = 15 * 60

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from infra.postgres import base_backup
+from infra.postgres.backup import base_backup
 from infra.postgres.wal import ABANDONED, PARTIAL, SIDECAR, Segment, Way
 from trading_core import durable
 

@@ -11,7 +11,7 @@ import structlog
 import zstandard
 
 from infra.bucket import Bucket
-from infra.postgres import base_backup
+from infra.postgres.backup import base_backup
 from infra.postgres.wal import SIDECAR
 from infra.postgres.wal_archive.folder import Folder
 from trading_core.clock import stopwatch_seconds

@@ -16,9 +16,9 @@ from trading_core import halt_request
 from trading_core.clock import poll, seconds
 from trading_core.errors import ConfigurationError
 from trading_core.settings import Settings
-from trading_core.storage import alert_inbox
-from trading_core.storage.alert_inbox import Episode
 from trading_core.storage.connect import connect
+from trading_core.storage.operations import alert_inbox
+from trading_core.storage.operations.alert_inbox import Episode
 
 LATER = "2026-11-20T10:58:00Z"
 

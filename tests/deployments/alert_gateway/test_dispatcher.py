@@ -12,10 +12,10 @@ from tests.fakes.prefect_api import FakePrefect
 from tests.fix_postgres import OperationsDatabase
 from trading_core.clock import seconds
 from trading_core.metrics import Metrics
-from trading_core.storage import alert_inbox, incidents
-from trading_core.storage.alert_inbox import Episode
 from trading_core.storage.connect import Database
-from trading_core.storage.incidents import Opening
+from trading_core.storage.operations import alert_inbox, incidents
+from trading_core.storage.operations.alert_inbox import Episode
+from trading_core.storage.operations.incidents import Opening
 
 AT = datetime(2026, 11, 20, 10, 56, 59, tzinfo=UTC)
 

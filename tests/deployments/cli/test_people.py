@@ -15,8 +15,8 @@ from trading_core.approval.judgement import judge
 from trading_core.approval.personal_token import PersonalToken
 from trading_core.approval.request import Request
 from trading_core.errors import CheckFailed, ConfigurationError
-from trading_core.storage import approvals, people
 from trading_core.storage.connect import connect
+from trading_core.storage.operations import approvals, people
 
 
 class Desk:

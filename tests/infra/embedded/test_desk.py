@@ -5,8 +5,8 @@ from pathlib import Path
 from infra.embedded import desk
 from tests.fix_postgres import TradingDatabase
 from trading_core.risk.limits import RiskLimits
-from trading_core.storage import config
 from trading_core.storage.connect import connect
+from trading_core.storage.trading import config
 from trading_core.strategy.catalogue import KINDS
 
 STRATEGY = """

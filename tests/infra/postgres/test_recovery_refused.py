@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from infra.postgres import base_backup, recovery, recovery_plan, wal
-from infra.postgres.base_backup import BaseBackup
-from infra.postgres.recovery_plan import Wanted
+from infra.postgres import wal
+from infra.postgres.backup import base_backup
+from infra.postgres.backup.base_backup import BaseBackup
+from infra.postgres.restoring import recovery, recovery_plan
+from infra.postgres.restoring.recovery_plan import Wanted
 from infra.postgres.wal import Archive
 from tests.fix_wal import Story, copy_of, own, seal, storied_server
 from trading_core.clock import SystemClock

@@ -20,9 +20,9 @@ from trading_core.domain.market import Bar
 from trading_core.domain.money import CENT
 from trading_core.domain.orders import OrderStatus, OrderType, Side
 from trading_core.domain.positions import Position
-from trading_core.storage.backups import Backup
-from trading_core.storage.pnl import DailyPnl, EquityPoint
-from trading_core.storage.positions import MarkedPosition
+from trading_core.storage.trading.backups import Backup
+from trading_core.storage.trading.pnl import DailyPnl, EquityPoint
+from trading_core.storage.trading.positions import MarkedPosition
 
 ACCOUNT = "PA0000001"
 DAY = date(2013, 10, 7)

@@ -16,8 +16,17 @@ from trading_core.domain.orders import OrderRequest, OrderStatus, Side
 from trading_core.errors import CheckFailed
 from trading_core.ledger.record import record_fill
 from trading_core.ledger.session import Session
-from trading_core.storage import backups, bars, days, orders, pnl, positions, reconciliations, risk
-from trading_core.storage.backups import Backup
+from trading_core.storage.trading import (
+    backups,
+    bars,
+    days,
+    orders,
+    pnl,
+    positions,
+    reconciliations,
+    risk,
+)
+from trading_core.storage.trading.backups import Backup
 
 ACCOUNT = "PA0000001"
 MONDAY, TUESDAY = date(2013, 10, 7), date(2013, 10, 8)

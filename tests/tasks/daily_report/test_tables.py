@@ -7,7 +7,7 @@ from tasks.daily_report import tables, wording
 from tasks.daily_report.facts import Break, RiskEvent, Severity
 from tests.tasks.daily_report.sample import OPEN, busy_day, quiet_day
 from trading_core.domain.positions import Position
-from trading_core.storage.positions import MarkedPosition
+from trading_core.storage.trading.positions import MarkedPosition
 
 _ALL = [
     tables.summary,

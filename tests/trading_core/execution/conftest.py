@@ -8,8 +8,8 @@ from psycopg import Connection
 
 from tests.fix_postgres import TradingDatabase
 from trading_core.errors import Unreachable
-from trading_core.storage import config
 from trading_core.storage.connect import Database, connect
+from trading_core.storage.trading import config
 
 LIMITS = {
     "order_quantity_max": 500,

@@ -18,8 +18,8 @@ from trading_core.errors import InvariantViolated, NotVerified, Unreachable
 from trading_core.execution.executions import NEVER_SENT, UNKNOWN_TO_EXCHANGE, Executions
 from trading_core.ledger.session import Session, trading_date_of
 from trading_core.metrics import Metrics
-from trading_core.storage import orders, pnl, positions, risk
-from trading_core.storage.orders import Intent
+from trading_core.storage.trading import orders, pnl, positions, risk
+from trading_core.storage.trading.orders import Intent
 
 SESSION = Session("PA7777777", trading_date_of(NOW))
 SPY = Quote("SPY", NOW, Decimal("99.98"), 50, Decimal("100.02"), 50)

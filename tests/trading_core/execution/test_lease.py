@@ -19,9 +19,9 @@ from trading_core.clock import poll, seconds
 from trading_core.errors import Unreachable
 from trading_core.execution.lease import MARGIN, WriterLease
 from trading_core.live_secret import constant
-from trading_core.storage import lease
 from trading_core.storage.connect import connect
-from trading_core.storage.lease import TTL
+from trading_core.storage.operations import lease
+from trading_core.storage.operations.lease import TTL
 
 
 class Elapsed:

@@ -21,7 +21,7 @@ from trading_core.execution.signals import Outcome, Signal
 from trading_core.execution.switch import TradingSwitch
 from trading_core.ledger.session import Session, trading_date_of
 from trading_core.metrics import Metrics
-from trading_core.storage import fills, orders, risk
+from trading_core.storage.trading import fills, orders, risk
 
 SESSION = Session("PA7777777", trading_date_of(NOW))
 SPY = Quote("SPY", NOW, Decimal("99.98"), 800, Decimal("100.02"), 800)

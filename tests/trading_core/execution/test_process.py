@@ -20,8 +20,8 @@ from trading_core.broker.replay import Replay, ReplaySession, SessionRequest
 from trading_core.clock import poll, seconds
 from trading_core.domain.orders import OrderStatus
 from trading_core.errors import TradingError
-from trading_core.storage import fills, orders, positions, state
 from trading_core.storage.connect import connect
+from trading_core.storage.trading import fills, orders, positions, state
 
 EXECUTOR = "trade_executor"
 DAY = date(2024, 3, 5)

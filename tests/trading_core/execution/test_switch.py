@@ -28,7 +28,7 @@ from trading_core.execution.control import HaltKind, Word
 from trading_core.execution.switch import BREAKER_OPEN, HALTED, TRADING_DISABLED, TradingSwitch
 from trading_core.halt_request import HaltRequest
 from trading_core.ledger.session import Session
-from trading_core.storage import state as states
+from trading_core.storage.trading import state as states
 
 MONDAY = Session("PA1", date(2013, 10, 7))
 TUESDAY = Session("PA1", date(2013, 10, 8))

@@ -10,8 +10,8 @@ from tests.fix_postgres import TradingDatabase
 from trading_core.domain.market import Bar
 from trading_core.market_data.archive import Archive
 from trading_core.market_data.board import Scope
-from trading_core.storage import bars
 from trading_core.storage.connect import Database
+from trading_core.storage.trading import bars
 
 SCOPE = Scope("s1", "synthetic", SYMBOLS, OPENS_AT, CLOSES_AT)
 

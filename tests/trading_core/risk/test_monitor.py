@@ -15,10 +15,10 @@ from trading_core.ledger.record import record_fill
 from trading_core.ledger.session import Session
 from trading_core.metrics import Metrics
 from trading_core.risk.monitor import RiskMonitor
-from trading_core.storage import config, orders, pnl, positions, risk
 from trading_core.storage.connect import Database, connect
-from trading_core.storage.orders import Intent
-from trading_core.storage.pnl import DayStart
+from trading_core.storage.trading import config, orders, pnl, positions, risk
+from trading_core.storage.trading.orders import Intent
+from trading_core.storage.trading.pnl import DayStart
 
 SESSION = Session("PA1", date(2013, 10, 7))
 AT = datetime(2013, 10, 7, 14, 0, tzinfo=UTC)

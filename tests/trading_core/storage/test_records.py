@@ -9,10 +9,10 @@ from psycopg import Connection
 from tests.fix_postgres import OperationsDatabase, TradingDatabase
 from trading_core.domain.market import Bar
 from trading_core.domain.state import Breaker, Mode, TradingState
-from trading_core.storage import bars, days, risk, state
 from trading_core.storage.connect import connect
-from trading_core.storage.fences import next_fence
-from trading_core.storage.risk import RiskEvent
+from trading_core.storage.operations.fences import next_fence
+from trading_core.storage.trading import bars, days, risk, state
+from trading_core.storage.trading.risk import RiskEvent
 
 AT = datetime(2013, 10, 7, 14, 0, tzinfo=UTC)
 DAY = date(2013, 10, 7)

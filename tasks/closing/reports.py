@@ -1,0 +1,59 @@
+"""The day's report: one page, written anew whenever what it says has changed."""
+
+from pathlib import Path
+
+from tasks.daily_report.facts import DailyFacts
+from tasks.daily_report.reading import read_facts
+from tasks.kernel import Change, Unchanged, action
+from trading_core.clock import seconds
+from trading_core.ledger.session import Session
+from trading_core.settings import Settings
+from trading_core.storage.connect import Database, connect
+from trading_core.storage.trading import days
+
+
+@action
+def ensure_report_written(
+    settings: Settings, database: Database, day: Session, backup_id: str
+) -> Change[Path] | Unchanged[Path]:
+    """Write the daily report beside the earlier ones, and where it is into the day's row."""
+    # The plotting library takes a second to import, which every flow's process would pay.
+    from tasks.daily_report.write import render, report_name, write_daily_report
+
+    directory = settings.root / "reports"
+    path = directory / report_name(day.account, day.trading_date)
+    facts = facts_of(settings, day, backup_id)
+    page = render(facts)
+
+    def holds() -> bool:
+        with database.transaction() as connection:
+            row = days.find(connection, day.account, day.trading_date)
+        written = path.exists() and path.read_text(encoding="utf-8") == page
+        return written and row is not None and row.report_path == str(path)
+
+    def write(_fence: int) -> Path:
+        written = write_daily_report(directory, facts)
+        with database.transaction() as connection:
+            days.set_report(connection, day.account, day.trading_date, str(written))
+        return written
+
+    if holds():
+        return Unchanged(f"the report of {day} says all there is to say: {path}", path)
+    return Change(
+        does=f"write the report of {day}",
+        act=write,
+        holds=holds,
+        within=seconds(5),
+        facts={"path": str(path)},
+    )
+
+
+def facts_of(settings: Settings, day: Session, backup_id: str) -> DailyFacts:
+    """Return what the report is made of.
+
+    Raises:
+        Unreachable: PostgreSQL does not answer.
+        CheckFailed: The account never opened that day.
+    """
+    with connect(settings.secret("trading_dsn"), application="daily_report") as connection:
+        return read_facts(connection, day.account, day.trading_date, backup_id=backup_id)

@@ -1,0 +1,65 @@
+"""The trading day as a whole: closed once, and only when everything before it is proven."""
+
+from tasks.kernel import Change, Checklist, Unchanged, action, current_run
+from trading_core.clock import seconds
+from trading_core.errors import CheckFailed
+from trading_core.ledger.session import Session
+from trading_core.storage.connect import Database
+from trading_core.storage.trading import backups, days, pnl, reconciliations
+
+
+def backup_of(day: Session, books: Checklist) -> str:
+    """Return the id of the day's backup. One made while books disagreed is not the day's last."""
+    suffix = "" if books.is_ready else "-with-breaks"
+    return f"eod-{day.trading_date.isoformat()}-{day.account}{suffix}"
+
+
+@action
+def ensure_day_closed(
+    database: Database, day: Session, backup_id: str
+) -> Change[None] | Unchanged[None]:
+    """Close the day: its books agree, its P&L is frozen, its backup was restored and compared.
+
+    Raises:
+        CheckFailed: One of these does not hold; it names which. A rehearsal only plans.
+    """
+    with database.transaction() as connection:
+        found = days.find(connection, day.account, day.trading_date)
+    if found is not None and found.closed_at is not None:
+        return Unchanged(f"{day} was closed {found.closed_at:%F %T} UTC")
+    if not current_run().dry_run:
+        _require_complete(database, day, backup_id)
+
+    def close(_fence: int) -> None:
+        with database.transaction() as connection:
+            days.close_day(connection, day.account, day.trading_date)
+
+    def is_closed() -> bool:
+        with database.transaction() as connection:
+            row = days.find(connection, day.account, day.trading_date)
+        return row is not None and row.closed_at is not None
+
+    return Change(does=f"close {day}", act=close, holds=is_closed, within=seconds(5))
+
+
+def _require_complete(database: Database, day: Session, backup_id: str) -> None:
+    with database.transaction() as connection:
+        opened = days.find(connection, day.account, day.trading_date)
+        books = reconciliations.of_day(connection, day.account, day.trading_date)
+        profit = pnl.of_day(connection, day.account, day.trading_date)
+        backup = backups.find(connection, backup_id)
+    missing = [
+        what
+        for what, holds in {
+            "an opened day": opened is not None,
+            "books that agree": books is not None and books.break_count == 0,
+            "a frozen P&L": profit is not None and profit.frozen_at is not None,
+            "a verified backup": backup is not None and backup.verified_at is not None,
+        }.items()
+        if not holds
+    ]
+    if missing:
+        raise CheckFailed(
+            f"closing {day}: expected {', '.join(missing)}, found none",
+            next_step="run end-of-day again; it does what is missing",
+        )

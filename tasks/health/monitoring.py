@@ -1,0 +1,95 @@
+"""The eyes on the system: Prometheus, and whether it sees every service."""
+
+from prometheus_api_client import PrometheusConnect
+from prometheus_api_client.exceptions import PrometheusApiClientException
+from requests import RequestException
+from urllib3.util.retry import Retry
+
+from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check, current_run
+from trading_core.clock import poll, seconds
+from trading_core.errors import TradingError
+from trading_core.peers import Peer
+from trading_core.services import SERVICES
+from trading_core.settings import Settings
+from trading_core.storage.connect import Database
+from trading_core.storage.operations import notices
+
+_ANSWER_WITHIN_SECONDS = 3
+# From the metric through Prometheus and Alertmanager to the gateway (MON-04).
+_ARRIVES_WITHIN = seconds(120)
+_SENT_WITHIN = seconds(30)
+
+
+@check
+def check_monitoring(settings: Settings) -> CheckResult:
+    """Ask Prometheus which services it sees. Being blind is a warning: trading needs no eyes."""
+    expected = "Prometheus sees every service"
+    wanted = {row.name for row in SERVICES if row.module}
+    try:
+        prometheus = PrometheusConnect(
+            url=settings.url("prometheus"), timeout=_ANSWER_WITHIN_SECONDS, retry=Retry(total=0)
+        )
+        up = prometheus.get_current_metric_value("up")
+    except (RequestException, PrometheusApiClientException) as error:
+        found = f"Prometheus does not answer: {type(error).__name__}"
+        return CheckResult(Verdict.WARN, found, expected)
+    seen = {series["metric"].get("job") for series in up if series["value"][1] == "1"}
+    unseen = sorted(wanted - seen)
+    return CheckResult(
+        Verdict.WARN if unseen else Verdict.PASS,
+        f"sees {len(wanted) - len(unseen)} of {len(wanted)} services"
+        + (f", not {', '.join(unseen)}" if unseen else ""),
+        expected,
+        {"unseen": unseen},
+    )
+
+
+@action
+def ensure_test_alert_arrived(settings: Settings) -> Change[None] | Unchanged[None]:
+    """Have a test alert fire, and see it come back to the gateway the way a real one does."""
+    test = current_run().subject
+
+    def arrived() -> bool:
+        with Peer(settings, "alert_gateway") as gateway:
+            return bool(gateway.get(f"/test-alerts/{test}")["received_at"])
+
+    if arrived():
+        return Unchanged(f"the test {test} had arrived")
+    return Change(
+        does=f"send the test alert {test}",
+        act=lambda _fence: _request_test(settings, test),
+        holds=arrived,
+        within=_ARRIVES_WITHIN,
+    )
+
+
+@check
+def check_notice_sent(operations: Database, thread: str, entry: str) -> CheckResult:
+    """Wait until a message to people was taken by their channel."""
+    expected = f"taken within {_SENT_WITHIN.total_seconds():.0f} s"
+
+    def sent() -> bool:
+        with operations.transaction() as connection:
+            return notices.sent_at(connection, thread, entry) is not None
+
+    if poll(sent, within=_SENT_WITHIN):
+        return CheckResult(Verdict.PASS, f"{entry} was sent", expected)
+    return CheckResult(Verdict.FAIL, f"{entry} waits still", expected)
+
+
+@check
+def check_alerting(settings: Settings) -> CheckResult:
+    """Ask the alert gateway whether the alert that always fires still arrives."""
+    expected = "the dead man's switch is heard"
+    try:
+        with Peer(settings, "alert_gateway") as gateway:
+            _, answer = gateway.look("/health/detailed")
+        heard = answer["checks"]["alerting"]
+    except (TradingError, LookupError, TypeError) as error:
+        return CheckResult(Verdict.UNKNOWN, f"the alert gateway did not tell: {error}", expected)
+    return CheckResult(Verdict.PASS if heard["ok"] else Verdict.FAIL, heard["detail"], expected)
+
+
+def _request_test(settings: Settings, test: str) -> None:
+    with Peer(settings, "alert_gateway") as gateway:
+        gateway.post("/test-alerts", {"test": test})

@@ -1,0 +1,55 @@
+"""Recovery on real log: exactly the rows asked for, or a refusal that names what can be had."""
+
+import random
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from infra.postgres.restoring import recovery
+from tests.fix_wal import Story, rows_of, storied_server
+
+ROWS = 60
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """Rows 1 to 60: a backup after 10, segments end after 25 and 40, a second backup after 40."""
+    with storied_server(tmp_path_factory.mktemp("story")) as one:
+        one.write(*range(1, 11))
+        one.take_backup()
+        one.write(*range(11, 26))
+        one.next_segment()
+        one.write(*range(26, 41))
+        one.next_segment()
+        one.take_backup()
+        one.write(*range(41, ROWS + 1))
+        one.await_archived()
+        yield one
+
+
+def test_the_latest_has_every_row(story: Story) -> None:
+    assert story.rows_after(story.plan()) == list(range(1, ROWS + 1))
+
+
+@pytest.mark.parametrize("row", random.Random(3).sample(range(11, ROWS), 10))
+def test_a_moment_has_exactly_the_rows_committed_by_then(story: Story, row: int) -> None:
+    assert story.rows_after(story.plan(story.moments[row])) == list(range(1, row + 1))
+
+
+def test_a_quiet_moment_after_the_last_row_has_every_row(story: Story) -> None:
+    late = story.moments[ROWS] + timedelta(milliseconds=1)
+
+    assert story.rows_after(story.plan(late)) == list(range(1, ROWS + 1))
+
+
+def test_a_scratch_server_writes_nothing_into_the_archive_and_leaves_nothing(
+    story: Story,
+) -> None:
+    before = sorted(path.name for path in story.archive.directory.iterdir())
+
+    with recovery.restored(story.cluster, story.plan(), story.cluster.home / "one") as recovered:
+        assert rows_of(recovered.dsn)
+
+    assert sorted(path.name for path in story.archive.directory.iterdir()) == before
+    assert not (story.cluster.home / "one").exists()

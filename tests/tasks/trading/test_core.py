@@ -1,0 +1,128 @@
+"""Enabling is polite, halting is not: only a gated change ends a halt or closes a breaker."""
+
+import pytest
+
+from tasks.kernel import Did, Run, Verdict, begin
+from tasks.trading.core import (
+    check_circuit_breaker,
+    ensure_breaker_closed,
+    ensure_session_paused,
+    ensure_trading_enabled,
+    ensure_trading_resumed,
+)
+from tests.fakes.core import FakeCore
+from tests.fakes.ledger import MemoryLedger
+from trading_core.clock import seconds
+from trading_core.domain.state import Breaker
+from trading_core.errors import CheckFailed, NotVerified
+from trading_core.execution.control import HaltKind
+
+
+def test_a_closed_breaker_passes() -> None:
+    assert check_circuit_breaker.fn(FakeCore()).verdict is Verdict.PASS
+
+
+def test_an_open_breaker_fails_and_is_left_open() -> None:
+    core = FakeCore()
+    core.halt("loss of the day", HaltKind.BREAKER)
+
+    result = check_circuit_breaker.fn(core)
+
+    assert result.verdict is Verdict.FAIL
+    assert result.found == "breaker OPEN by somebody: loss of the day"
+    assert core.trading.breaker is Breaker.OPEN
+    assert core.words == []
+
+
+def test_a_halt_fails_too() -> None:
+    core = FakeCore()
+    core.halt("drill")
+    assert check_circuit_breaker.fn(core).found == "halted by somebody: drill"
+
+
+def test_enabling_twice_sends_one_word(run: Run, ledger: MemoryLedger) -> None:
+    core = FakeCore()
+
+    first = ensure_trading_enabled.fn(core, "all green")
+    again = ensure_trading_enabled.fn(core, "all green")
+
+    assert (first.did, again.did) == (Did.CHANGED, Did.NOTHING)
+    assert again.sentence == "trading was enabled by ann: all green"
+    assert core.words == ["enable: all green"]
+    assert core.trading.fence == 7
+    assert ledger.kinds() == ["intent", "effect", "proof"]
+
+
+@pytest.mark.parametrize("kind", list(HaltKind))
+def test_enabling_never_ends_a_halt_or_closes_a_breaker(run: Run, kind: HaltKind) -> None:
+    core = FakeCore()
+    core.halt("drill", kind)
+
+    with pytest.raises(CheckFailed, match="somebody: drill") as stop:
+        ensure_trading_enabled.fn(core, "all green")
+
+    assert "resume-trading" in stop.value.next_step
+    assert core.words == []
+
+
+def test_a_core_that_says_yes_and_does_nothing_is_found_out(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core = FakeCore()
+    core.ignores = True
+    monkeypatch.setattr("tasks.trading.core._SHOWS_WITHIN", seconds(0))
+
+    with pytest.raises(NotVerified, match="enable trading: not visible"):
+        ensure_trading_enabled.fn(core, "all green")
+
+
+def test_an_answer_lost_on_the_way_is_settled_by_looking(run: Run) -> None:
+    core = FakeCore()
+    core.drops_answers = True
+    assert ensure_trading_enabled.fn(core, "all green").did is Did.CHANGED
+    assert core.words == ["enable: all green"]
+
+
+def test_a_stale_run_cannot_enable_what_a_newer_one_forbade(run: Run) -> None:
+    core = FakeCore()
+    core.enable("later", "carol", 8, resume=False)
+    core.halt()
+
+    with pytest.raises(CheckFailed, match="fence: expected at least 8, was 7"):
+        ensure_trading_resumed.fn(core, "all green")
+
+
+def test_resuming_needs_the_breaker_closed_first(run: Run) -> None:
+    core = FakeCore()
+    core.halt("loss", HaltKind.BREAKER)
+
+    with pytest.raises(CheckFailed, match="breaker: expected CLOSED, was OPEN"):
+        ensure_trading_resumed.fn(core, "looked into")
+
+    ensure_breaker_closed.fn(core, "looked into")
+    assert not core.trading.accepts_orders, "closing the breaker enables nothing"
+    ensure_trading_resumed.fn(core, "looked into")
+    assert core.trading.accepts_orders
+
+
+def test_resuming_and_resetting_want_a_second_person(ledger: MemoryLedger) -> None:
+    core = FakeCore()
+    core.halt("loss", HaltKind.BREAKER)
+
+    with begin(Run("resume-trading", "tonight", "run-1", "ann", ledger)):
+        with pytest.raises(CheckFailed, match="expected approval by somebody else"):
+            ensure_breaker_closed.fn(core, "looked into")
+        with pytest.raises(CheckFailed, match="expected approval by somebody else"):
+            ensure_trading_resumed.fn(core, "looked into")
+
+    assert core.words == []
+
+
+def test_a_running_session_is_paused_once(run: Run) -> None:
+    core = FakeCore()
+    core.drives_session = True
+
+    ensure_session_paused.fn(core, "maintenance")
+    ensure_session_paused.fn(core, "maintenance")
+
+    assert core.words == ["pause: maintenance"]

@@ -1,6 +1,6 @@
 """Under a grant exactly the planned changes are made, by its run, while it is in force."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,19 +97,19 @@ def test_after_the_block_the_grant_is_gone(unasked: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("grant", "why"),
+    ("given", "why"),
     [
-        (a_grant(run_id="run-2"), "an approval of this run, was given to run run-2"),
-        (a_grant(seconds_left=-1), "an approval in force, its time is over"),
-        (a_grant(Step("open the gate", gated=True)), "the plan says: open the gate"),
-        (a_grant(Step("open the gate", gated=False)), "the plan says: open the gate"),
+        (lambda: a_grant(run_id="run-2"), "an approval of this run, was given to run run-2"),
+        (lambda: a_grant(seconds_left=-1), "an approval in force, its time is over"),
+        (lambda: a_grant(Step("open the gate", gated=True)), "the plan says: open the gate"),
+        (lambda: a_grant(Step("open the gate", gated=False)), "the plan says: open the gate"),
     ],
 )
 def test_a_grant_of_something_else_is_none(
-    unasked: Run, ledger: MemoryLedger, grant: Grant, why: str
+    unasked: Run, ledger: MemoryLedger, given: Callable[[], Grant], why: str
 ) -> None:
     doors: list[str] = []
-    with granted(grant), pytest.raises(CheckFailed, match=why):
+    with granted(given()), pytest.raises(CheckFailed, match=why):
         ensure_opened.fn(doors, "door")
     assert doors == []
     assert ledger.records == []

@@ -152,16 +152,21 @@ class Gateway:
 
     def open(self, request: DayRequest) -> Session:
         """Open a session everywhere; the same one again is the same session."""
-        return Session.read(self._peer.post(_PATH, request.as_json(), within=_OPEN_WITHIN))
+        body = _word(f"the day {request.trading_date}") | request.as_json()
+        return Session.read(self._peer.post(_PATH, body, within=_OPEN_WITHIN))
 
     def run(self) -> Session:
         """Let market time move."""
-        return Session.read(self._peer.post(f"{_PATH}/run", {}))
+        return Session.read(self._peer.post(f"{_PATH}/run", _word("the day is to be traded")))
 
     def pause(self, reason: str) -> Session:
         """Let market time stand still."""
-        body = {"reason": reason}
+        body = _word(reason)
         return Session.read(self._peer.post(f"{_PATH}/pause", body, within=_PAUSE_WITHIN))
+
+
+def _word(reason: str) -> dict[str, Any]:
+    return {"reason": reason, "actor": "tradeops day"}
 
 
 def _in_words(session: Session) -> str:

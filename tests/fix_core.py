@@ -33,6 +33,8 @@ from trading_core.services import service
 from trading_core.settings import Settings
 
 PROJECT = Path(__file__).resolve().parent.parent
+# Who a test says it is, and why it asks.
+WORD = {"reason": "the test asks", "actor": "tests"}
 CORE = (
     "paper_exchange",
     "market_data",
@@ -187,6 +189,8 @@ def open_core(
         running_core(tmp_path_factory.mktemp("open") / "core", database, operations) as core,
         core.peer("gateway") as gateway,
     ):
-        opened = gateway.post("/api/v1/session", {"source": "synthetic", "date": "2013-10-07"})
+        opened = gateway.post(
+            "/api/v1/session", {**WORD, "source": "synthetic", "date": "2013-10-07"}
+        )
         core.exchange_clock_to(opened["opens_at"], plus=MINUTE)
         yield core

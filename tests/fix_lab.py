@@ -17,6 +17,7 @@ from infra.hosts import FILE
 from infra.lab.host import SSH_PORT, LabHost
 from infra.lab.network import Network
 from infra.ssh import Door
+from tests.fix_core import WORD
 from tests.fix_stack import Stack, free_offset
 from trading_core.clock import seconds
 from trading_core.peers import Peer
@@ -143,6 +144,12 @@ def beside_host(
         stack_beside(host, tmp_path_factory.mktemp("beside"), prefect) as beside,
         Peer(beside.settings, "gateway", answer_within=seconds(30)) as gateway,
     ):
-        wanted = {"source": "synthetic", "date": "2013-10-07", "seed": 1, "symbols": ["ACME"]}
+        wanted = {
+            **WORD,
+            "source": "synthetic",
+            "date": "2013-10-07",
+            "seed": 1,
+            "symbols": ["ACME"],
+        }
         gateway.post("/api/v1/session", wanted)
         yield beside, host

@@ -5,6 +5,7 @@ moment can a reader find half of it.
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,30 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+
+
+def append_json_line(path: Path, value: Any) -> None:
+    """Add `value` to a file of JSON lines; it is on the disk when this returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The newline comes first: behind the torn line of a crash this one stands on its own.
+    with path.open("a", encoding="utf-8") as file:
+        file.write("\n" + json.dumps(value, default=str) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_json_lines(path: Path) -> Iterator[Any]:
+    """Yield what `append_json_line` wrote; a line torn by a crash is passed over, as never written.
+
+    A file that is not there has no lines.
+    """
+    if not path.exists():
+        return
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            continue
 
 
 def remove(path: Path) -> None:

@@ -47,6 +47,8 @@ CATALOGUE: tuple[Metric, ...] = (
         ("method", "path"),
     ),
     Metric("trading_errors_total", "counter", "Errors that reached the service's edge.", ("type",)),
+    Metric("api_calls_refused_total", "counter", "Calls the door turned away.", ("code",)),
+    Metric("api_calls_undelivered", "gauge", "Lines of the record of calls on the disk only."),
     Metric("order_execution_duration_seconds", "histogram", "Signal received to order answered."),
     Metric("order_ack_latency_seconds", "histogram", "Order sent to the exchange's answer."),
     Metric("orders_total", "counter", "Orders by the status they reached.", ("status",)),

@@ -6,6 +6,7 @@ did not answer, or not in our shape, is `Unreachable`.
 
 from datetime import timedelta
 from typing import Any, Self
+from uuid import uuid4
 
 import httpx
 
@@ -58,9 +59,11 @@ class Peer:
         """Return the JSON answer to a question; errors as `send`."""
         return self.send("GET", path, parameters=parameters, within=within)
 
-    def post(self, path: str, body: dict[str, Any], within: timedelta | None = None) -> Any:
+    def post(
+        self, path: str, body: dict[str, Any], within: timedelta | None = None, key: str = ""
+    ) -> Any:
         """Return the JSON answer to a request that may change the world; errors as `send`."""
-        return self.send("POST", path, body=body, within=within)
+        return self.send("POST", path, body=body, within=within, key=key)
 
     def send(
         self,
@@ -70,17 +73,20 @@ class Peer:
         parameters: dict[str, Any] | None = None,
         body: dict[str, Any] | None = None,
         within: timedelta | None = None,
+        key: str = "",
     ) -> Any:
         """Ask once and return the JSON of a 2xx answer.
 
         Args:
             within: How long to wait for each of connection and answer; absent: as constructed.
+            key: Idempotency key of a change; absent: one of its own, for a call never repeated.
 
         Raises:
             Unreachable: No answer, an answer of 5xx in no shape of ours, or no JSON.
             TradingError: What the other side raised, as itself; any other refusal: CheckFailed.
         """
-        response = self._answer(method, path, parameters=parameters, body=body, within=within)
+        headers = {} if method == "GET" else {"Idempotency-Key": key or uuid4().hex}
+        response = self._answer(method, path, within, params=parameters, json=body, headers=headers)
         answer = _json(response)
         if response.is_success and answer is not None:
             return answer
@@ -92,7 +98,7 @@ class Peer:
         Raises:
             Unreachable: No answer.
         """
-        response = self._answer("GET", path, within=within)
+        response = self._answer("GET", path, within)
         return response.status_code, _json(response)
 
     def close(self) -> None:
@@ -106,17 +112,11 @@ class Peer:
         self.close()
 
     def _answer(
-        self,
-        method: str,
-        path: str,
-        *,
-        parameters: dict[str, Any] | None = None,
-        body: dict[str, Any] | None = None,
-        within: timedelta | None = None,
+        self, method: str, path: str, within: timedelta | None, **request: Any
     ) -> httpx.Response:
         timeout = httpx.USE_CLIENT_DEFAULT if within is None else _timeout(within)
         try:
-            return self._client.request(method, path, params=parameters, json=body, timeout=timeout)
+            return self._client.request(method, path, timeout=timeout, **request)
         except httpx.TransportError as error:
             raise self._unreachable(f"{type(error).__name__}: {error}") from error
 
@@ -129,7 +129,8 @@ class Peer:
             return CheckFailed(
                 f"{self.name}: {response.request.url.path} was refused with "
                 f"{response.status_code}: {detail}",
-                next_step=f"correct the request; see the log of {self.name}",
+                next_step=said.get("next_step")
+                or f"correct the request; see the log of {self.name}",
             )
         return self._unreachable(f"{response.status_code} {detail}")
 

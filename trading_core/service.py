@@ -96,6 +96,16 @@ def require_control(request: Request) -> None:
         )
 
 
+def answer_in_words(error: TradingError) -> JSONResponse:
+    """Return what a caller is told of an error of ours: its class, its fact, its next step."""
+    return JSONResponse(
+        {"code": type(error).__name__, "message": str(error), "next_step": error.next_step},
+        status_code=next(
+            (status for kind, status in _HTTP_STATUS.items() if isinstance(error, kind)), 500
+        ),
+    )
+
+
 def serve(app: FastAPI, name: str, settings: Settings) -> None:
     """Answer requests until SIGTERM or SIGINT, finish those under way, exit with 0."""
     configure_logs(name)
@@ -168,12 +178,7 @@ def _answer_errors_in_words(app: FastAPI, metrics: Metrics) -> None:
     @app.exception_handler(TradingError)
     def in_words(_request: Request, error: TradingError) -> JSONResponse:
         errors.labels(type(error).__name__).inc()
-        return JSONResponse(
-            {"code": type(error).__name__, "message": str(error), "next_step": error.next_step},
-            status_code=next(
-                (status for kind, status in _HTTP_STATUS.items() if isinstance(error, kind)), 500
-            ),
-        )
+        return answer_in_words(error)
 
     @app.exception_handler(Exception)
     def unforeseen(request: Request, error: Exception) -> JSONResponse:

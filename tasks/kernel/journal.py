@@ -4,8 +4,6 @@ One fsynced JSON line per record in a local file. The next run with a database m
 the ledger proper. Only protective runbooks may change anything under it.
 """
 
-import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -16,6 +14,7 @@ from typing_extensions import override
 
 from tasks.kernel.ledger import Kind, Ledger, PostgresLedger, Record, draft, left_open
 from trading_core.clock import SystemClock
+from trading_core.durable import append_json_line, read_json_lines
 from trading_core.errors import CheckFailed, Unreachable
 
 if TYPE_CHECKING:
@@ -36,12 +35,7 @@ class LocalJournal(Ledger):
 
     def keep(self, drafted: Record) -> None:
         """Write one line, on the disk before returning."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        # The newline comes first: behind the torn line of a crash this record stands on its own.
-        with self._path.open("a", encoding="utf-8") as journal:
-            journal.write("\n" + json.dumps(asdict(drafted), default=str) + "\n")
-            journal.flush()
-            os.fsync(journal.fileno())
+        append_json_line(self._path, asdict(drafted))
 
     @override
     def since_intent(self, key: str) -> tuple[Kind, ...]:
@@ -84,13 +78,8 @@ class LocalJournal(Ledger):
         return merged
 
     def _read(self) -> Iterator[Record]:
-        if not self._path.exists():
-            return
-        for line in self._path.read_text(encoding="utf-8").splitlines():
-            try:
-                content = json.loads(line)
-            except json.JSONDecodeError:
-                continue  # empty, or torn by a crash: nothing was done after it
+        # A line torn by a crash is none: nothing was done after it.
+        for content in read_json_lines(self._path):
             yield Record(**content | {"at": datetime.fromisoformat(content["at"])})
 
 

@@ -4,12 +4,11 @@ The intent is on disk before anything is done. What protective runbooks write wh
 gone is in journal.py.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,13 +17,14 @@ import psycopg
 from psycopg.types.json import Jsonb
 from typing_extensions import override
 
+from trading_core import hash_chain
 from trading_core.clock import SystemClock
-from trading_core.errors import InvariantViolated, Unreachable
+from trading_core.errors import Unreachable
+from trading_core.hash_chain import GENESIS
 
 if TYPE_CHECKING:
     from tasks.kernel.run import Run
 
-GENESIS = "0" * 64
 # Any constant will do; it must be the same in every process that appends.
 _CHAIN_LOCK = 7_310_001
 
@@ -60,10 +60,7 @@ class Record:
 
     def digest(self) -> str:
         """Return the SHA-256 this record must carry, as hex."""
-        content = asdict(self) | {"at": self.at.astimezone(UTC).isoformat()}
-        del content["hash"]
-        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return hash_chain.digest_of(asdict(self))
 
 
 class Ledger(Protocol):
@@ -157,17 +154,7 @@ class PostgresLedger(Ledger):
         Raises:
             InvariantViolated: A line was changed, removed or slipped in.
         """
-        previous = GENESIS
-        records = self._select("ORDER BY seq", [])
-        for number, record in enumerate(records, start=1):
-            place = (record.seq, record.prev_hash, record.hash)
-            if place != (number, previous, record.digest()):
-                raise InvariantViolated(
-                    f"effect ledger: line {record.seq} does not continue the chain",
-                    next_step="stop and compare with a backup: the record of changes was altered",
-                )
-            previous = record.hash
-        return len(records)
+        return hash_chain.verify(self._select("ORDER BY seq", []), "effect ledger")
 
     def _select(self, where: str, values: list[object]) -> list[Record]:
         with self._transaction() as cursor:

@@ -137,7 +137,7 @@ class Core(Protocol):
         """Return whether the gateway drives a session, minute by minute."""
         ...
 
-    def pause_session(self, reason: str) -> None:
+    def pause_session(self, reason: str, actor: str) -> None:
         """Let market time stand still."""
         ...
 
@@ -221,9 +221,9 @@ class HttpCore:
         """See `Core`."""
         return bool(self._peers["gateway"].get("/api/v1/session")["state"] == "running")
 
-    def pause_session(self, reason: str) -> None:
+    def pause_session(self, reason: str, actor: str) -> None:
         """See `Core`."""
-        body = {"reason": reason}
+        body = {"reason": reason, "actor": actor}
         self._peers["gateway"].post("/api/v1/session/pause", body, within=_CONTROL_WITHIN)
 
     def _tell(self, path: str, reason: str, actor: str, fence: int, **more: object) -> None:

@@ -165,9 +165,10 @@ def ensure_session_paused(core: Core, reason: str) -> Change[None] | Unchanged[N
     """Have the gateway drive no session: before services stop under it."""
     if not core.session_is_running():
         return Unchanged("no session was running")
+    run = current_run()
     return Change(
         does="pause the running session",
-        act=lambda _fence: core.pause_session(reason),
+        act=lambda _fence: core.pause_session(reason, run.actor),
         holds=lambda: not core.session_is_running(),
         within=_SHOWS_WITHIN,
         facts={"reason": reason},

@@ -107,7 +107,7 @@ class FakeCore:
     def session_is_running(self) -> bool:
         return self.drives_session
 
-    def pause_session(self, reason: str) -> None:
+    def pause_session(self, reason: str, actor: str) -> None:
         self._hear(f"pause: {reason}")
         self.drives_session = False
 

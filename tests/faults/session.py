@@ -5,13 +5,15 @@ from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 
-import httpx
 import psycopg
 
+from tests.fix_core import WORD
 from tests.fix_stack import Stack
 from trading_core.broker.client import Broker
 from trading_core.clock import poll, seconds
 from trading_core.domain.fills import Fill
+from trading_core.errors import TradingError
+from trading_core.peers import Peer
 
 # What must be equal between two runs of the same day: everything of a fill but its ids.
 Execution = tuple[str, str, int, Decimal, str]
@@ -23,7 +25,7 @@ DAY = date(2024, 7, 3)
 class Session:
     """A session under way, seen from the gateway."""
 
-    def __init__(self, gateway: httpx.Client) -> None:
+    def __init__(self, gateway: Peer) -> None:
         self._gateway = gateway
 
     def open(self, day: date = DAY, **source: object) -> str:
@@ -33,7 +35,7 @@ class Session:
             source: Where the market comes from, in the gateway's words; a seeded one by default.
         """
         body = {"source": "synthetic", "seed": 7, "date": day.isoformat(), **source}
-        opened = self._gateway.post("/api/v1/session", json=body).raise_for_status().json()
+        opened = self._gateway.post("/api/v1/session", WORD | body)
         # `resume`, because an earlier test may have left a halt.
         word = {"reason": "the test trades this day", "actor": "test", "resume": True}
         assert poll(lambda: self._enabled(word), within=seconds(30)), "trading was not enabled"
@@ -41,7 +43,7 @@ class Session:
 
     def play(self, disturb: Mapping[int, Callable[[], None]]) -> None:
         """Run to the close; call each of `disturb` once its number of minutes has been played."""
-        self._gateway.post("/api/v1/session/run", json={}).raise_for_status()
+        self._gateway.post("/api/v1/session/run", WORD)
         for minute, action in sorted(disturb.items()):
             assert poll(lambda m=minute: self._played(m), within=seconds(120)), self._progress()  # type: ignore[misc]
             action()
@@ -50,10 +52,9 @@ class Session:
     def _progress(self) -> dict[str, object]:
         """Return where the session stands; empty while the gateway is down."""
         try:
-            answer = self._gateway.get("/api/v1/session")
-        except httpx.TransportError:
+            progress: dict[str, object] = self._gateway.get("/api/v1/session")
+        except TradingError:
             return {}
-        progress: dict[str, object] = answer.json() if answer.is_success else {}
         return progress
 
     def _played(self, minute: int) -> bool:
@@ -67,17 +68,17 @@ class Session:
         return progress["state"] == "finished"
 
     def _enabled(self, word: Mapping[str, object]) -> bool:
-        return self._gateway.post("/api/v1/trading/enable", json=word).is_success
+        try:
+            self._gateway.post("/api/v1/trading/enable", dict(word))
+        except TradingError:
+            return False
+        return True
 
 
 @contextmanager
 def session_on(stack: Stack) -> Iterator[Session]:
     """Lend a session of the stack."""
-    token = stack.settings.secret("control_token").get_secret_value()
-    headers = {"Authorization": f"Bearer {token}"}
-    with httpx.Client(
-        base_url=stack.settings.url("gateway"), headers=headers, timeout=30
-    ) as gateway:
+    with Peer(stack.settings, "gateway", answer_within=seconds(30)) as gateway:
         yield Session(gateway)
 
 

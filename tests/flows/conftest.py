@@ -11,7 +11,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from tests.fix_core import Core, running_core
+from tests.fix_core import WORD, Core, running_core
 from tests.fix_postgres import PostgresServer, SomeDatabase, fresh_database, fresh_operations
 from tests.fix_stack import Stack
 
@@ -45,7 +45,7 @@ def worked_on(
 
 def open_session(core: Core, day: str = "2013-10-07", symbols: list[str] | None = None) -> None:
     """Open a synthetic session of a day at 09:00."""
-    wanted = {"source": "synthetic", "date": day, "seed": 1, "symbols": symbols}
+    wanted = {**WORD, "source": "synthetic", "date": day, "seed": 1, "symbols": symbols}
     with core.peer("gateway") as gateway:
         gateway.post("/api/v1/session", wanted)
 

@@ -18,7 +18,7 @@ from prefect.settings import PREFECT_API_URL
 
 from flows.daily.end_of_day import end_of_day
 from tasks.kernel import PostgresLedger
-from tests.fix_core import PROJECT, Core
+from tests.fix_core import PROJECT, WORD, Core
 from tests.flows.artifacts import table_of
 from tests.flows.conftest import open_session
 from trading_core.clock import poll, seconds
@@ -48,7 +48,7 @@ def core(worked_on: Core) -> Core:
 def after_the_close(core: Core) -> Core:
     """The same core once the session has run to its end."""
     with core.peer("gateway") as gateway:
-        gateway.post("/api/v1/session/run", {})
+        gateway.post("/api/v1/session/run", WORD)
     assert poll(lambda: core.session()["state"] in ("finished", "stopped"), within=seconds(240))
     assert core.session()["state"] == "finished", core.session()
     return core

@@ -23,6 +23,7 @@ from infra.postgres.backup import base_backup
 from tasks.kernel import PostgresLedger
 from tests.faults.session import at_exchange, executions, query, recorded, session_on
 from tests.fix_approvals import approving
+from tests.fix_core import WORD
 from tests.fix_stack import PROJECT, Stack, running_stack
 from tests.flows.artifacts import table_of
 from trading_core.clock import SystemClock, poll, seconds
@@ -99,11 +100,11 @@ def take_backup(stack: Stack, name: str) -> None:
 def play_until(stack: Stack, minutes: int) -> None:
     """Let the session go on until so many minutes were played, and pause it there."""
     with Peer(stack.settings, "gateway") as gateway:
-        gateway.post("/api/v1/session/run", {})
+        gateway.post("/api/v1/session/run", WORD)
         assert poll(
             lambda: gateway.get("/api/v1/session")["minutes_done"] >= minutes, within=seconds(60)
         )
-        gateway.post("/api/v1/session/pause", {"reason": "the test looks"}, within=seconds(15))
+        gateway.post("/api/v1/session/pause", WORD, within=seconds(15))
 
 
 def kept(stack: Stack) -> list[str]:

@@ -16,6 +16,7 @@ from prefect.settings import (
 from flows.services.start_system import start_system
 from flows.services.stop_system import stop_system
 from tests.fix_approvals import approving
+from tests.fix_core import WORD
 from tests.fix_stack import Stack, running_stack
 from tests.flows.artifacts import left_by, table_of
 from trading_core.errors import CheckFailed
@@ -39,7 +40,13 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             environment.setenv(name, value)
         api = f"{stack.settings.url('prefect_server')}/api"
         with Peer(stack.settings, "gateway") as gateway:
-            wanted = {"source": "synthetic", "date": "2013-10-07", "seed": 1, "symbols": ["ACME"]}
+            wanted = {
+                **WORD,
+                "source": "synthetic",
+                "date": "2013-10-07",
+                "seed": 1,
+                "symbols": ["ACME"],
+            }
             gateway.post("/api/v1/session", wanted)
         with temporary_settings({PREFECT_API_URL: api, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
             yield stack

@@ -11,8 +11,10 @@ import psutil
 import pytest
 
 from infra.embedded.supervisor import Supervisor
+from tests.fix_core import WORD
 from tests.fix_stack import Stack, settings_for
 from trading_core.clock import poll, seconds
+from trading_core.peers import Peer
 from trading_core.services import SERVICES
 
 # A boot takes twenty seconds on a quiet machine, and a minute on a busy one.
@@ -25,15 +27,8 @@ def family(stack: Stack) -> list[psutil.Process]:
 
 
 def ask_gateway(stack: Stack, path: str, body: dict[str, Any] | None = None) -> Any:
-    token = stack.settings.secret("control_token").get_secret_value()
-    answer = httpx.post(
-        stack.settings.url("gateway") + path,
-        json=body or {},
-        headers={"Authorization": f"Bearer {token}"},
-        timeout=60,
-    )
-    assert answer.is_success, answer.text
-    return answer.json()
+    with Peer(stack.settings, "gateway", answer_within=seconds(60)) as gateway:
+        return gateway.post(path, body or {})
 
 
 def test_every_service_of_the_table_is_up_and_ready(stack: Stack) -> None:
@@ -125,7 +120,9 @@ def test_prometheus_sees_every_service_of_ours(stack: Stack) -> None:
 
 def test_halt_needs_neither_prefect_nor_a_database(stack: Stack) -> None:
     supervisor = Supervisor(stack.settings.root)
-    ask_gateway(stack, "/api/v1/session", {"source": "synthetic", "date": "2024-03-04", "seed": 1})
+    ask_gateway(
+        stack, "/api/v1/session", {**WORD, "source": "synthetic", "date": "2024-03-04", "seed": 1}
+    )
     absent = ("prefect_worker", "prefect_server", "postgres", "redis")
     for name in absent:
         supervisor.end(name)

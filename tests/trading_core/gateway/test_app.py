@@ -45,8 +45,8 @@ def test_a_word_without_a_reason_or_with_a_misspelt_field_is_refused(gateway: Pe
 def test_a_session_of_a_holiday_or_a_missing_folder_is_refused_in_words(gateway: Peer) -> None:
     before = gateway.get("/api/v1/session")
     with pytest.raises(ConfigurationError, match="2013-12-25"):
-        gateway.post("/api/v1/session", {"source": "synthetic", "date": "2013-12-25"})
-    missing = {"source": "bars", "date": "2013-10-07", "directory": "/no/such/folder"}
+        gateway.post("/api/v1/session", {**WORD, "source": "synthetic", "date": "2013-12-25"})
+    missing = {**WORD, "source": "bars", "date": "2013-10-07", "directory": "/no/such/folder"}
     with pytest.raises(ConfigurationError, match="/no/such/folder"):
         gateway.post("/api/v1/session", missing)
     assert gateway.get("/api/v1/session") == before

@@ -7,14 +7,14 @@ import psycopg
 import pytest
 import redis
 
-from tests.fix_core import Core
+from tests.fix_core import WORD, Core
 from trading_core.broker.client import Broker
 from trading_core.clock import poll, seconds
 
 pytestmark = pytest.mark.slow
 
 # The Friday after Thanksgiving: the exchange closes at 13:00, after 210 minutes.
-HALF_DAY = {"source": "synthetic", "date": "2013-11-29", "seed": 7}
+HALF_DAY = {**WORD, "source": "synthetic", "date": "2013-11-29", "seed": 7}
 MINUTES = 210
 # Each service is killed once, while the session runs. Redis goes first: after a failure the cache
 # leaves it alone for two seconds, in which a replay may play an hour.
@@ -35,7 +35,7 @@ def open_and_run(core: Core) -> str:
         opened = gateway.post("/api/v1/session", HALF_DAY)
         assert opened["minutes_total"] == MINUTES
         core.allow_trading()
-        assert gateway.post("/api/v1/session/run", {})["state"] == "running"
+        assert gateway.post("/api/v1/session/run", WORD)["state"] == "running"
         return str(opened["account_number"])
 
 

@@ -1,0 +1,1 @@
+"""Who may ask what of the control API, how often, and the record of what they asked."""

@@ -1,0 +1,1 @@
+"""What answers the endpoints of the control API, by subject."""

@@ -1,0 +1,67 @@
+"""What the control API is told: each body says who asks and why, beside what is asked."""
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from trading_core.broker.replay import SessionRequest
+
+
+def _on_one_line(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError("expected printable words on one line")
+    return text
+
+
+Line = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_on_one_line)]
+Symbol = Annotated[str, Field(pattern="^[A-Z0-9.]{1,12}$")]
+# PostgreSQL's bigint.
+Fence = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class Word(BaseModel):
+    """Who says something, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Line
+    actor: Line
+
+
+class HaltWord(Word):
+    """Stop trading. `fence` is the caller's fencing token; a halt holds without one."""
+
+    fence: Fence | None = None
+
+
+class PermitWord(Word):
+    """Allow something. Without a fencing token of the caller's, the gateway takes a new one."""
+
+    fence: Fence | None = None
+
+
+class EnableWord(PermitWord):
+    """Allow trading; `resume` also ends a halt."""
+
+    resume: bool = False
+
+
+class OpenSession(Word):
+    """Which day to replay; see `broker.replay.SessionRequest`."""
+
+    source: Literal["bars", "synthetic"]
+    date: date
+    directory: Path | None = None
+    symbols: tuple[Symbol, ...] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    cash_usd: Annotated[Decimal, Field(gt=0, le=10**12, allow_inf_nan=False)] | None = None
+
+    def request(self) -> SessionRequest:
+        """Return the request as the exchange's client wants it."""
+        directory = None if self.directory is None else self.directory.expanduser().absolute()
+        return SessionRequest(
+            self.source, self.date, directory, self.symbols, self.seed, self.cash_usd
+        )

@@ -24,9 +24,6 @@ unexport CONDA_PREFIX
 
 DAY_OPTIONS := $(if $(DATA),--data "$(DATA)") $(if $(DATE),--date "$(DATE)") $(if $(SEED),--seed "$(SEED)")
 
-# Each part meets a stack of its own: what one breaks and mends is not the ground of the next.
-PARTS := $(sort $(dir $(wildcard tests/*/__init__.py))) $(wildcard tests/test_*.py)
-
 .PHONY: help day up down status test check bench clean lock packages
 .PHONY: check-format check-lint check-types check-imports check-stub check-rust check-hosts
 
@@ -45,8 +42,8 @@ down: ## stop the stack; the data stays
 status: $(VENV)/engine.stamp ## show every service of the stack
 	@$(BIN)/tradeops status
 
-test: $(VENV)/dev.stamp $(VENV)/engine.stamp packages ## run every test
-	@for part in $(or $(TESTS),$(PARTS)); do $(BIN)/pytest "$$part"; done
+test: $(VENV)/dev.stamp $(VENV)/engine.stamp packages ## run every test; TESTS=tests/tasks only some
+	@$(BIN)/python -m tests.parts $(TESTS)
 	@cd rust_ext && cargo test --locked --quiet
 
 check: check-format check-lint check-types check-imports check-stub check-rust check-hosts ## every rule a tool can hold

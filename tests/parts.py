@@ -1,0 +1,103 @@
+"""`python -m tests.parts [PART ...]`: every part of the tests, two at a time, with one verdict.
+
+A part is a directory under tests/ or a file: a pytest run with a stack of its own, so that what one
+part breaks and mends is not the ground of the next. Most of a part's time is waiting for processes,
+so two side by side take little more than half the time. A line tells when a part begins and how it
+ended; what a part printed is shown whole when it failed. Ctrl-C ends them all.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from trading_core.clock import stopwatch_seconds
+
+ROOT = Path(__file__).resolve().parent.parent
+LANES = 2
+# What takes longest begins first, so that no lane is left waiting for it. The rest follows by name.
+LONGEST_FIRST = (
+    "tests/flows",
+    "tests/faults",
+    "tests/deployments",
+    "tests/infra",
+    "tests/trading_core",
+    "tests/tasks",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a part ended: pytest's exit code, and everything it printed."""
+
+    part: str
+    code: int
+    printed: str
+
+    @property
+    def line(self) -> str:
+        """The end in one line."""
+        last = self.printed.strip().rsplit("\n", 1)[-1].strip("= ") or "printed nothing"
+        return f"{'passed' if self.code == 0 else 'FAILED'} {self.part}: {last}"
+
+
+def parts() -> list[str]:
+    """Return every part there is, the longest first."""
+    found = {one.parent for one in ROOT.glob("tests/*/__init__.py")}
+    found |= set(ROOT.glob("tests/test_*.py"))
+    names = {str(one.relative_to(ROOT)) for one in found}
+    first = [name for name in LONGEST_FIRST if name in names]
+    return first + sorted(names - set(first))
+
+
+def run(part: str) -> Ended:
+    """Run one part to its end."""
+    say(f"begins {part}")
+    with tempfile.TemporaryFile("w+") as printed:
+        code = subprocess.call(
+            [sys.executable, "-m", "pytest", "-q", "--durations=5", part],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+        )
+        printed.seek(0)
+        return Ended(part, code, printed.read())
+
+
+def run_all(wanted: Sequence[str], run_one: Callable[[str], Ended] = run) -> list[Ended]:
+    """Run parts, as many at once as there are lanes; tell each one's end when it comes."""
+    ended: list[Ended] = []
+    lanes = ThreadPoolExecutor(LANES)
+    try:
+        for one in as_completed([lanes.submit(run_one, part) for part in wanted]):
+            ended.append(one.result())
+            say(ended[-1].line if ended[-1].code == 0 else ended[-1].printed)
+    finally:
+        lanes.shutdown(cancel_futures=True)
+    return ended
+
+
+def say(text: str) -> None:
+    """Print at once, in one piece: somebody waits, and the lanes print side by side."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def main(wanted: Sequence[str]) -> int:
+    """Run what is wanted, or everything; return 1 when a part failed."""
+    began = stopwatch_seconds()
+    ended = run_all(wanted or parts())
+    failed = [one for one in ended if one.code != 0]
+    for one in failed:
+        say(one.line)
+    minutes, seconds = divmod(round(stopwatch_seconds() - began), 60)
+    say(f"{len(ended) - len(failed)} of {len(ended)} parts passed in {minutes} min {seconds} s")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -34,7 +34,11 @@ pub mod view;
 #[cfg(feature = "python")]
 mod python;
 #[cfg(feature = "python")]
+mod python_desk;
+#[cfg(feature = "python")]
 mod python_engine;
+#[cfg(feature = "python")]
+mod python_number;
 #[cfg(feature = "python")]
 mod python_raw;
 

@@ -25,6 +25,7 @@ mod _engine {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::python_desk::check_gil(module.py())?;
         crate::python_raw::add_raw_methods(module.py())
     }
 }

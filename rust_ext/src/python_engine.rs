@@ -7,6 +7,7 @@
 
 use std::os::raw::c_int;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
@@ -17,6 +18,7 @@ use crate::engine::{Engine, Size};
 use crate::event::Event;
 use crate::journal::{Durability, Journal, JournalError};
 use crate::message::{Command, Message};
+use crate::python_desk::{Desk, Shared};
 
 /// Rows copied out of a caller's buffer at a time: it is not read while the engine works on it.
 const BLOCK_ROWS: usize = 256;
@@ -37,10 +39,19 @@ impl From<JournalError> for PyErr {
 }
 
 /// Many books, one risk gate, one stream of events.
-#[pyclass(name = "Engine", module = "trading_core._engine")]
+#[pyclass(name = "Engine", module = "trading_core._engine", frozen)]
 pub struct PyEngine {
-    pub(crate) engine: Engine,
-    pub(crate) journal: Option<Journal>,
+    pub(crate) desk: Shared,
+    spares: Arc<Spares>,
+}
+
+impl PyEngine {
+    fn over(engine: Engine, journal: Option<Journal>) -> Self {
+        Self {
+            desk: Shared::new(Desk { engine, journal }),
+            spares: Arc::default(),
+        }
+    }
 }
 
 #[pymethods]
@@ -60,14 +71,12 @@ impl PyEngine {
                 return Err(PyValueError::new_err(text));
             }
         }
-        Ok(Self {
-            engine: Engine::new(Size::of(books, accounts, orders)),
-            journal: None,
-        })
+        let engine = Engine::new(Size::of(books, accounts, orders));
+        Ok(Self::over(engine, None))
     }
 
     /// Carry out rows of 32 or 64 bytes; return how many were before events had to be read.
-    fn apply(&mut self, py: Python<'_>, rows: &Bound<'_, PyAny>) -> PyResult<usize> {
+    fn apply(&self, py: Python<'_>, rows: &Bound<'_, PyAny>) -> PyResult<usize> {
         let buffer = PyUntypedBuffer::get(rows)?;
         let width = buffer.item_size();
         if !buffer.is_c_contiguous() || (width != MESSAGE_BYTES && width != COMMAND_BYTES) {
@@ -77,33 +86,40 @@ impl PyEngine {
         }
         let count = buffer.len_bytes() / width;
         let start = buffer.buf_ptr() as usize;
-        let owner = &mut *self;
+        let mut hold = self.desk.hold()?;
+        let desk = &mut *hold;
         // SAFETY: the buffer is held until after this, and is `count` rows of `width` bytes.
-        Ok(py.detach(move || unsafe { run_rows(owner, start, width, count) }))
+        Ok(py.detach(move || unsafe { run_rows(desk, start, width, count) }))
     }
 
     /// Hand out the events since the last time; they are the caller's for as long as they like.
-    fn take_events(&mut self) -> PyEvents {
-        PyEvents(self.engine.take_events())
+    fn take_events(&self) -> PyResult<PyEvents> {
+        let mut desk = self.desk.hold()?;
+        let empty = self.spares.take(desk.engine.size().events);
+        Ok(PyEvents {
+            events: desk.engine.exchange_events(empty),
+            spares: Arc::clone(&self.spares),
+        })
     }
 
     #[allow(clippy::needless_pass_by_value)] // PyO3 gives values
     /// Write every command from now on into a new file, `wait` after `wait`.
-    fn open_journal(&mut self, path: PathBuf) -> PyResult<()> {
-        if self.journal.is_some()
-            || self.engine.state_hash() != Engine::new(self.engine.size()).state_hash()
-        {
+    fn open_journal(&self, path: PathBuf) -> PyResult<()> {
+        let mut desk = self.desk.hold()?;
+        let size = desk.engine.size();
+        let is_new = desk.engine.state_hash() == Engine::new(size).state_hash();
+        if desk.journal.is_some() || !is_new {
             let text = "journal: expected an engine that was told nothing yet, was another";
             return Err(PyValueError::new_err(text));
         }
-        let size = self.engine.size();
-        self.journal = Some(Journal::create(&path, size, Durability::Synced)?);
+        desk.journal = Some(Journal::create(&path, size, Durability::Synced)?);
         Ok(())
     }
 
     /// Wait until every command so far is on disk; return how many they are.
-    fn wait(&mut self, py: Python<'_>) -> PyResult<u64> {
-        let Some(journal) = &mut self.journal else {
+    fn wait(&self, py: Python<'_>) -> PyResult<u64> {
+        let mut desk = self.desk.hold()?;
+        let Some(journal) = &mut desk.journal else {
             return Err(PyValueError::new_err(
                 "journal: expected one to be open, was none",
             ));
@@ -119,49 +135,49 @@ impl PyEngine {
     fn recover(py: Python<'_>, path: PathBuf) -> PyResult<(Self, u64, u64)> {
         let found = py.detach(|| crate::recovery::recover(&path))?;
         let journal = Journal::resume(&path, found.commands, Durability::Synced)?;
-        let owner = Self {
-            engine: found.engine,
-            journal: Some(journal),
-        };
+        let owner = Self::over(found.engine, Some(journal));
         Ok((owner, found.commands, found.cut.map_or(0, |cut| cut.bytes)))
     }
 
     /// Return how many events wait to be read.
     #[getter]
-    fn waiting(&self) -> usize {
-        self.engine.events().len()
+    fn waiting(&self) -> PyResult<usize> {
+        Ok(self.desk.hold()?.engine.events().len())
     }
 
     /// Return how many orders are live.
     #[getter]
-    const fn live(&self) -> u32 {
-        self.engine.live()
+    fn live(&self) -> PyResult<u32> {
+        Ok(self.desk.hold()?.engine.live())
     }
 
     /// Return all shares of an order that are open; 0 when it is not live.
-    fn open_quantity(&self, order_id: u64) -> u32 {
-        self.engine.open(order_id).unwrap_or(0)
+    fn open_quantity(&self, order_id: u64) -> PyResult<u32> {
+        Ok(self.desk.hold()?.engine.open(order_id).unwrap_or(0))
     }
 
     /// Return (price, shares, orders) of the best levels of a side, best first.
-    fn depth(&self, symbol: u32, side: u32, levels: usize) -> Vec<(i64, u64, u32)> {
-        let found = self.engine.levels(symbol, side).take(levels);
-        found
+    fn depth(&self, symbol: u32, side: u32, levels: usize) -> PyResult<Vec<(i64, u64, u32)>> {
+        let desk = self.desk.hold()?;
+        let found = desk.engine.levels(symbol, side).take(levels);
+        Ok(found
             .map(|level| (level.price, level.shares, level.orders))
-            .collect()
+            .collect())
     }
 
     /// Return (order id, price, shares shown, account) of a side's orders as they would trade.
-    fn queue(&self, symbol: u32, side: u32, orders: usize) -> Vec<(u64, i64, u32, u32)> {
-        let found = self.engine.queue(symbol, side).take(orders);
-        found
+    fn queue(&self, symbol: u32, side: u32, orders: usize) -> PyResult<Vec<(u64, i64, u32, u32)>> {
+        let desk = self.desk.hold()?;
+        let found = desk.engine.queue(symbol, side).take(orders);
+        Ok(found
             .map(|order| (order.id, order.price, order.open, order.account))
-            .collect()
+            .collect())
     }
 
     /// Return (shares, cost, realised profit) of an account in a book.
     fn position(&self, account: u32, symbol: u32) -> PyResult<(i64, i64, i64)> {
-        let line = self.engine.position(account, symbol);
+        let desk = self.desk.hold()?;
+        let line = desk.engine.position(account, symbol);
         let line = line.ok_or_else(|| {
             PyValueError::new_err(format!("account {account} in book {symbol}: is not there"))
         })?;
@@ -170,7 +186,7 @@ impl PyEngine {
 
     /// Return (open, high, low, close, volume, fills) of a book's bar.
     fn bar(&self, symbol: u32) -> PyResult<(i64, i64, i64, i64, u64, u64)> {
-        let bar = self.engine.bar(symbol);
+        let bar = self.desk.hold()?.engine.bar(symbol);
         let bar =
             bar.ok_or_else(|| PyValueError::new_err(format!("book {symbol}: is not there")))?;
         Ok((
@@ -179,8 +195,8 @@ impl PyEngine {
     }
 
     /// Return a number that two engines share when everything about them is alike.
-    fn state_hash(&self) -> u64 {
-        self.engine.state_hash()
+    fn state_hash(&self) -> PyResult<u64> {
+        Ok(self.desk.hold()?.engine.state_hash())
     }
 }
 
@@ -188,7 +204,7 @@ impl PyEngine {
 ///
 /// # Safety
 /// `start` is `count` readable rows of `width` bytes, 32 or 64.
-unsafe fn run_rows(owner: &mut PyEngine, start: usize, width: usize, count: usize) -> usize {
+unsafe fn run_rows(owner: &mut Desk, start: usize, width: usize, count: usize) -> usize {
     let mut block = [0_u8; BLOCK_ROWS * COMMAND_BYTES];
     let mut done = 0;
     while done < count {
@@ -238,12 +254,44 @@ fn append_rows(journal: &mut Journal, rows: &[u8], width: usize, count: usize) {
 
 /// Events that were taken: a buffer of records of 64 bytes, for `numpy.frombuffer`.
 #[pyclass(name = "Events", module = "trading_core._engine", frozen)]
-pub struct PyEvents(Vec<Event>);
+pub struct PyEvents {
+    events: Vec<Event>,
+    spares: Arc<Spares>,
+}
+
+/// Room for events that nobody reads any more: used again, so that none is asked of the system.
+#[derive(Default)]
+struct Spares(Mutex<Vec<Vec<Event>>>);
+
+impl Spares {
+    /// Reads of events that may be under way before room is given back to the system.
+    const KEPT: usize = 2;
+
+    fn take(&self, capacity: usize) -> Vec<Event> {
+        let spare = self.0.lock().ok().and_then(|mut spares| spares.pop());
+        spare.unwrap_or_else(|| Vec::with_capacity(capacity))
+    }
+
+    fn give(&self, mut events: Vec<Event>) {
+        if let Ok(mut spares) = self.0.lock()
+            && spares.len() < Self::KEPT
+        {
+            events.clear();
+            spares.push(events);
+        }
+    }
+}
+
+impl Drop for PyEvents {
+    fn drop(&mut self) {
+        self.spares.give(std::mem::take(&mut self.events));
+    }
+}
 
 #[pymethods]
 impl PyEvents {
     fn __len__(&self) -> usize {
-        self.0.len()
+        self.events.len()
     }
 
     #[allow(clippy::needless_pass_by_value)] // PyO3 gives values
@@ -254,7 +302,7 @@ impl PyEvents {
         view: *mut ffi::Py_buffer,
         flags: c_int,
     ) -> PyResult<()> {
-        let events = &slf.get().0;
+        let events = &slf.get().events;
         let bytes = std::mem::size_of_val(events.as_slice()).cast_signed();
         let start = events.as_ptr().cast_mut().cast();
         // SAFETY: `Event` is `repr(C)` of 64 bytes without padding. The vector is frozen, and the

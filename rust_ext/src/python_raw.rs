@@ -4,17 +4,18 @@
 //! written. Each block of `unsafe` says why it is sound; a panic in the engine becomes a Python exception.
 #![allow(unsafe_code)]
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_long};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use crate::engine::Engine;
 use crate::event::EventKind;
 use crate::message::{self, Message};
+use crate::python_desk::Desk;
 use crate::python_engine::PyEngine;
+use crate::python_number;
 
 type Arguments<'a> = &'a [*mut ffi::PyObject];
 
@@ -22,71 +23,95 @@ type Arguments<'a> = &'a [*mut ffi::PyObject];
 ///
 /// # Safety
 /// Called by Python through a method descriptor of `Engine`: attached, `slf` an `Engine`, `count`
-/// arguments at `arguments`.
+/// arguments at `arguments`, of which none is null.
+#[inline(always)]
 unsafe fn raw_call(
     slf: *mut ffi::PyObject,
     arguments: *const *mut ffi::PyObject,
     count: ffi::Py_ssize_t,
-    call: fn(&mut Engine, Arguments<'_>) -> Option<Message>,
+    read: impl Fn(Arguments<'_>, &mut Message) -> Option<()>,
 ) -> *mut ffi::PyObject {
     // SAFETY: see above; a null pointer is only given with a count of 0.
-    let (py, given, object) = unsafe {
+    let (py, given) = unsafe {
         let py = Python::assume_attached();
-        let given = if count == 0 {
+        let given = if arguments.is_null() {
             &[][..]
         } else {
             std::slice::from_raw_parts(arguments, count.cast_unsigned())
         };
-        (
-            py,
-            given,
-            Bound::from_borrowed_ptr(py, slf).cast_into_unchecked::<PyEngine>(),
-        )
+        (py, given)
     };
-    let Ok(mut owner) = object.try_borrow_mut() else {
-        PyRuntimeError::new_err("engine: another thread is using it").restore(py);
+    // Written in place: a copy would read in one piece what was just written in several, and wait.
+    let mut message = Message::default();
+    if read(given, &mut message).is_none() {
         return std::ptr::null_mut();
-    };
-    let told = catch_unwind(AssertUnwindSafe(|| {
-        let message = call(&mut owner.engine, given)?;
-        if !owner.engine.has_room_for_events() {
-            let text = "engine: expected room for events, is full: take_events() first";
-            PyRuntimeError::new_err(text).restore(py);
-            return None;
-        }
-        let before = owner.engine.events().len();
-        let PyEngine { engine, journal } = &mut *owner;
-        if let Some(journal) = journal {
-            journal.append_message(&message);
-        }
-        engine.apply(&message);
-        Some(answer(&owner.engine, before))
-    }));
-    match told {
+    }
+    // SAFETY: the caller's reference keeps the engine alive during the call; its class is frozen, so
+    // that nobody has a `&mut` to it.
+    let owner = unsafe { Borrowed::from_ptr(py, slf).cast_unchecked::<PyEngine>() };
+    match catch_unwind(AssertUnwindSafe(|| carry_out(owner.get(), &message))) {
         // SAFETY: attached; the error indicator is not set.
-        Ok(Some(answer)) => unsafe { ffi::PyLong_FromLong(answer) },
-        Ok(None) => std::ptr::null_mut(),
+        Ok(Ok(answer)) => unsafe { ffi::PyLong_FromLong(answer) },
+        Ok(Err(error)) => fail(py, error),
         Err(_) => {
-            PyRuntimeError::new_err("engine: an invariant is broken; rebuild it").restore(py);
-            std::ptr::null_mut()
+            let text = "engine: an invariant is broken; rebuild it";
+            fail(py, PyRuntimeError::new_err(text))
         }
     }
 }
 
-/// How many events a call caused; or, negative, why it was refused.
-fn answer(engine: &Engine, before: usize) -> std::os::raw::c_long {
-    let caused = engine.events().get(before..).unwrap_or_default();
-    match caused.first() {
-        Some(first) if first.kind == EventKind::Refuse => -(first.reason as std::os::raw::c_long),
-        _ => caused.len().cast_signed() as std::os::raw::c_long,
+#[cold]
+fn fail(py: Python<'_>, error: PyErr) -> *mut ffi::PyObject {
+    error.restore(py);
+    std::ptr::null_mut()
+}
+
+/// Return how many events a command caused; or, negative, why it was refused.
+#[inline(always)]
+fn carry_out(owner: &PyEngine, message: &Message) -> PyResult<c_long> {
+    let mut hold = owner.desk.hold()?;
+    let Desk { engine, journal } = &mut *hold;
+    if !engine.has_room_for_events() {
+        return Err(full());
     }
+    let before = engine.events().len();
+    if let Some(journal) = journal {
+        journal.append_message(message);
+    }
+    engine.apply(message);
+    let caused = engine.events().get(before..).unwrap_or_default();
+    Ok(match caused.first() {
+        Some(first) if first.kind == EventKind::Refuse => -c_long::from(first.reason as u8),
+        _ => caused.len().cast_signed() as c_long,
+    })
+}
+
+#[cold]
+fn full() -> PyErr {
+    let text = "engine: expected room for events, is full: take_events() first";
+    PyRuntimeError::new_err(text)
 }
 
 /// Read an argument that fits 64 bits, signed or not; sets the error indicator otherwise.
+#[inline(always)]
 fn number(given: Arguments<'_>, place: usize) -> Option<i64> {
     let object = *given.get(place)?;
-    // SAFETY: a live reference, while attached. The second reading is for ids above 2^63 - 1.
+    // SAFETY: a live reference, while attached.
+    let number = unsafe { python_number::read(object) };
+    if number == -1 {
+        return number_slowly(object, place);
+    }
+    Some(number)
+}
+
+/// Read -1, an id above 2^63 - 1, or what is no number.
+#[cold]
+fn number_slowly(object: *mut ffi::PyObject, place: usize) -> Option<i64> {
+    // SAFETY: a live reference, while attached.
     unsafe {
+        if !ffi::PyErr_Occurred().is_null() {
+            return None;
+        }
         let number = ffi::PyLong_AsLongLong(object);
         if number != -1 || ffi::PyErr_Occurred().is_null() {
             return Some(number);
@@ -101,11 +126,17 @@ fn number(given: Arguments<'_>, place: usize) -> Option<i64> {
 }
 
 /// Read a count, a book, an account or a side; sets the error indicator otherwise.
+#[inline(always)]
 fn small(given: Arguments<'_>, place: usize, name: &'static str) -> Option<u32> {
     let number = number(given, place)?;
-    if let Ok(number) = u32::try_from(number) {
-        return Some(number);
+    match u32::try_from(number) {
+        Ok(number) => Some(number),
+        Err(_) => too_large(name, number),
     }
+}
+
+#[cold]
+fn too_large(name: &str, number: i64) -> Option<u32> {
     // SAFETY: only called from a raw call, which is attached.
     let py = unsafe { Python::assume_attached() };
     let text = format!("{name}: expected 0 to {}, was {number}", u32::MAX);
@@ -113,17 +144,24 @@ fn small(given: Arguments<'_>, place: usize, name: &'static str) -> Option<u32> 
     None
 }
 
+#[inline(always)]
 fn counted(given: Arguments<'_>, least: usize, most: usize, usage: &'static str) -> Option<()> {
     if (least..=most).contains(&given.len()) {
         return Some(());
     }
+    miscounted(usage)
+}
+
+#[cold]
+fn miscounted(usage: &str) -> Option<()> {
     // SAFETY: only called from a raw call, which is attached.
     let py = unsafe { Python::assume_attached() };
     PyTypeError::new_err(format!("expected {usage}")).restore(py);
     None
 }
 
-fn read_submit(_: &mut Engine, given: Arguments<'_>) -> Option<Message> {
+#[inline(always)]
+fn read_submit(given: Arguments<'_>, message: &mut Message) -> Option<()> {
     counted(
         given,
         6,
@@ -138,46 +176,43 @@ fn read_submit(_: &mut Engine, given: Arguments<'_>) -> Option<Message> {
         }
     };
     let byte = |number: u32| u8::try_from(number).unwrap_or(u8::MAX);
-    Some(Message {
-        id: number(given, 0)?.cast_unsigned(),
-        account: small(given, 1, "account")?,
-        symbol: small(given, 2, "symbol")?,
-        side: byte(small(given, 3, "side")?),
-        price: number(given, 4)?,
-        quantity: small(given, 5, "quantity")?,
-        tif: byte(optional(6, "tif")?),
-        flags: byte(optional(7, "flags")?),
-        kind: message::NEW,
-    })
+    message.kind = message::NEW;
+    message.id = number(given, 0)?.cast_unsigned();
+    message.account = small(given, 1, "account")?;
+    message.symbol = small(given, 2, "symbol")?;
+    message.side = byte(small(given, 3, "side")?);
+    message.price = number(given, 4)?;
+    message.quantity = small(given, 5, "quantity")?;
+    message.tif = byte(optional(6, "tif")?);
+    message.flags = byte(optional(7, "flags")?);
+    Some(())
 }
 
-fn read_cancel(_: &mut Engine, given: Arguments<'_>) -> Option<Message> {
+#[inline(always)]
+fn read_cancel(given: Arguments<'_>, message: &mut Message) -> Option<()> {
     counted(given, 3, 3, "cancel(order_id, account, symbol)")?;
-    Some(Message {
-        id: number(given, 0)?.cast_unsigned(),
-        account: small(given, 1, "account")?,
-        symbol: small(given, 2, "symbol")?,
-        kind: message::CANCEL,
-        ..Message::default()
-    })
+    message.kind = message::CANCEL;
+    message.id = number(given, 0)?.cast_unsigned();
+    message.account = small(given, 1, "account")?;
+    message.symbol = small(given, 2, "symbol")?;
+    Some(())
 }
 
-fn read_modify(_: &mut Engine, given: Arguments<'_>) -> Option<Message> {
+#[inline(always)]
+fn read_modify(given: Arguments<'_>, message: &mut Message) -> Option<()> {
     counted(
         given,
         5,
         5,
         "modify(order_id, account, symbol, price, quantity)",
     )?;
-    Some(Message {
-        id: number(given, 0)?.cast_unsigned(),
-        account: small(given, 1, "account")?,
-        symbol: small(given, 2, "symbol")?,
-        price: number(given, 3)?,
-        quantity: small(given, 4, "quantity")?,
-        kind: message::MODIFY,
-        ..Message::default()
-    })
+    message.kind = message::MODIFY;
+    message.id = number(given, 0)?.cast_unsigned();
+    message.account = small(given, 1, "account")?;
+    message.symbol = small(given, 2, "symbol")?;
+    message.price = number(given, 3)?;
+    message.quantity = small(given, 4, "quantity")?;
+    Some(())
 }
 
 macro_rules! raw_method {

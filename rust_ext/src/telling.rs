@@ -17,11 +17,10 @@ impl Engine {
         self.events.clear();
     }
 
-    /// Hand out the events and begin with new ones.
+    /// Hand out the events for a vector to write the next ones into.
     #[must_use]
-    pub fn take_events(&mut self) -> Vec<Event> {
-        let room = self.events.len().max(1024);
-        std::mem::replace(&mut self.events, Vec::with_capacity(room))
+    pub const fn exchange_events(&mut self, empty: Vec<Event>) -> Vec<Event> {
+        std::mem::replace(&mut self.events, empty)
     }
 
     /// Whether any command's events surely fit.

@@ -12,7 +12,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from psycopg import Connection
 from rich.table import Table
 
 from trading_core.broker.client import Broker
@@ -53,13 +52,15 @@ def read_result(settings: Settings, account: str, trading_date: date) -> DayResu
         Unreachable: The database or the exchange does not answer.
     """
     from tasks.daily_report.reading import read_facts
+    from trading_core.storage.operations import day_backups
     from trading_core.storage.trading import days
 
+    with connect(settings.secret("operations_dsn"), application="day") as record:
+        backup = day_backups.newest_of(record, account, trading_date.isoformat())
     with connect(settings.secret("trading_dsn"), application="day") as connection:
         with connection.transaction():
             day = days.find(connection, account, trading_date)
-            backup_id = _backup_id(connection, account, trading_date)
-        facts = read_facts(connection, account, trading_date, backup_id=backup_id)
+        facts = read_facts(connection, account, trading_date, backup=backup)
     with Broker.of(settings) as broker:
         exchange_cash_usd = broker.account().cash_usd
     report = Path(day.report_path) if day is not None and day.report_path else None
@@ -148,16 +149,6 @@ def _backup(facts: "DailyFacts") -> str:
         return "[red]none[/]"
     proof = "[green]verified by restoring it[/]" if facts.backup.verified_at else "[red]unproven[/]"
     return f"{facts.backup.id}, {wording.size(facts.backup.size_bytes)}, {proof}"
-
-
-def _backup_id(connection: Connection, account: str, trading_date: date) -> str | None:
-    """Return the id of the day's backup: end-of-day names it after account and date."""
-    row = connection.execute(
-        "SELECT id FROM backups WHERE strpos(id, %s) > 0 AND strpos(id, %s) > 0"
-        " ORDER BY taken_at DESC LIMIT 1",
-        (account, trading_date.isoformat()),
-    ).fetchone()
-    return None if row is None else str(row[0])
 
 
 def _cash_usd(facts: "DailyFacts") -> Decimal | None:

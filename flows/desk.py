@@ -110,8 +110,8 @@ class Desk:
 
     @property
     def vault(self) -> Vault:
-        """Where backups lie."""
-        return Vault.of(self.settings, self.database)
+        """Where the day's dumps lie."""
+        return Vault.of(self.settings, self.operations)
 
     @property
     def base_vault(self) -> BaseVault:

@@ -53,7 +53,7 @@ def end_of_day(
         ensure_backup_taken(vault, backup_id)
         ensure_backup_verified(vault, backup_id)
         if books.is_ready:
-            ensure_day_closed(database, day, backup_id)
+            ensure_day_closed(database, vault, day, backup_id)
         ensure_report_written(desk.settings, database, day, backup_id)
 
         standing = notify_day(desk.settings, day, backup_id)

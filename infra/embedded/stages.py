@@ -11,6 +11,7 @@ from trading_core.clock import seconds
 from trading_core.errors import NotVerified, Unreachable
 from trading_core.services import SERVICES, Group, Service
 from trading_core.settings import Settings
+from trading_core.storage.connect import connect
 
 # One it may have had before, and one more is a service that waited in vain for another.
 _STARTS_MAX = 4
@@ -27,6 +28,7 @@ def steps(settings: Settings, supervisor: Supervisor, rows: Sequence[Service]) -
         _work("work_pool", ("prefect_server",), lambda: prefect.ensure_pool(settings)),
         _work("schema", ("databases",), lambda: _prepare_schema(settings)),
         _work("operations_schema", ("operations_databases",), lambda: _prepare_record(settings)),
+        _work("catalogue", ("schema", "operations_schema"), lambda: _take_over_catalogue(settings)),
         _work("databases", ("postgres",), lambda: _prepare(settings, roles.TRADING_SERVER)),
         _work(
             "operations_databases",
@@ -112,6 +114,16 @@ def _prepare_record(settings: Settings) -> None:
     from trading_core.storage import migrate
 
     migrate.upgrade(settings.secret("operations_owner_dsn"), migrate.Schema.OPERATIONS)
+
+
+def _take_over_catalogue(settings: Settings) -> None:
+    from trading_core.storage.operations import day_backups
+
+    with (
+        connect(settings.secret("owner_dsn"), application="up") as trading,
+        connect(settings.secret("operations_owner_dsn"), application="up") as operations,
+    ):
+        day_backups.take_over(operations, trading, settings.site)
 
 
 def _end_of_log(supervisor: Supervisor, name: str) -> str:

@@ -122,7 +122,7 @@ def asleep(site: Settings) -> frozenset[str]:
     """
     names: set[str] = set()
     if site.shares_operations:
-        names |= {"work_pool", "operations_databases", "operations_schema"}
+        names |= {"work_pool", "operations_databases", "operations_schema", "catalogue"}
     if is_in_use(site):
         return frozenset(names)
     names |= {"databases", "schema", *IN_USE_ONLY}

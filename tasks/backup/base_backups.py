@@ -6,6 +6,7 @@ table was what it was at a known position of that log.
 """
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,85 +110,51 @@ def check_room_for_backup(vault: BaseVault) -> CheckResult:
 @action
 def ensure_base_backup_taken(vault: BaseVault, backup_id: str) -> Change[Entry] | Unchanged[Entry]:
     """Copy the trading server, and read what is in every table at one position of its log."""
-    known = vault.find(backup_id)
-    if known is not None and _is_whole(known):
-        return Unchanged(f"base backup {backup_id} was taken already", known, backup_id)
-
-    def holds() -> bool:
-        found = vault.find(backup_id)
-        return found is not None and _is_whole(found)
-
     return Change(
         does=f"take base backup {backup_id}",
         act=lambda _fence: _take(vault, backup_id),
-        holds=holds,
+        holds=lambda: _is(vault, backup_id, _is_whole),
         within=_SHOWS_WITHIN,
         target=backup_id,
         facts={"path": str(vault.places / backup_id)},
-    )
+    ).unless_shown(f"base backup {backup_id} was taken already", vault.find(backup_id))
 
 
 @action
 def ensure_base_backup_copied(vault: BaseVault, backup_id: str) -> Change[None] | Unchanged[None]:
     """Copy a base backup to the bucket, each file compared by checksum; its description last."""
-    known = vault.find(backup_id)
-    if known is not None and known.uploaded_at is not None and not _missing(vault, known):
-        sentence = f"base backup {backup_id} is in bucket {known.bucket}"
-        return Unchanged(sentence, target=backup_id)
-
-    def holds() -> bool:
-        found = vault.find(backup_id)
-        return found is not None and found.uploaded_at is not None and not _missing(vault, found)
-
+    bucket = vault.settings.backup_bucket
     return Change(
-        does=f"copy base backup {backup_id} to bucket {vault.settings.backup_bucket}",
+        does=f"copy base backup {backup_id} to bucket {bucket}",
         act=lambda _fence: _copy(vault, backup_id),
-        holds=holds,
+        holds=lambda: _is(vault, backup_id, lambda found: _is_copied(vault, found)),
         within=_SHOWS_WITHIN,
         target=backup_id,
-    )
+    ).unless_shown(f"base backup {backup_id} is in bucket {bucket}")
 
 
 @action
 def ensure_base_backup_verified(vault: BaseVault, backup_id: str) -> Change[None] | Unchanged[None]:
     """Hold every file of a base backup against the checksum it was written with."""
-    known = vault.find(backup_id)
-    if known is not None and known.verified_at is not None:
-        sentence = f"base backup {backup_id} was verified {known.verified_at:%F %T} UTC"
-        return Unchanged(sentence, target=backup_id)
-
-    def holds() -> bool:
-        found = vault.find(backup_id)
-        return found is not None and found.verified_at is not None
-
     return Change(
         does=f"compare every file of base backup {backup_id} with its checksum",
         act=lambda _fence: _verify(vault, backup_id),
-        holds=holds,
+        holds=lambda: _is(vault, backup_id, lambda found: found.verified_at is not None),
         within=_SHOWS_WITHIN,
         target=backup_id,
-    )
+    ).unless_shown(f"base backup {backup_id} was verified already")
 
 
 @action
 def ensure_base_backup_restored(vault: BaseVault, backup_id: str) -> Change[None] | Unchanged[None]:
     """Restore a base backup beside the live server, replay the log, compare all tables, drop it."""
-    known = vault.find(backup_id)
-    if known is not None and known.restored_at is not None:
-        sentence = f"base backup {backup_id} was restored {known.restored_at:%F %T} UTC"
-        return Unchanged(sentence, target=backup_id)
-
-    def holds() -> bool:
-        found = vault.find(backup_id)
-        return found is not None and found.is_good
-
     return Change(
         does=f"restore base backup {backup_id} beside the live server and compare every table",
         act=lambda _fence: _restore(vault, backup_id),
-        holds=holds,
+        holds=lambda: _is(vault, backup_id, lambda found: found.is_good),
         within=_SHOWS_WITHIN,
         target=backup_id,
-    )
+    ).unless_shown(f"base backup {backup_id} was restored already")
 
 
 @task(cache_policy=NO_CACHE)
@@ -264,6 +231,16 @@ def required(vault: BaseVault, backup_id: str) -> Entry:
 def key_of(backup_id: str, name: str) -> str:
     """Return the key of one file of a backup in the bucket."""
     return f"base/{backup_id}/{name}"
+
+
+def _is(vault: BaseVault, backup_id: str, so: Callable[[Entry], bool]) -> bool:
+    """Whether the catalogue knows a backup, and it is so."""
+    found = vault.find(backup_id)
+    return found is not None and so(found)
+
+
+def _is_copied(vault: BaseVault, entry: Entry) -> bool:
+    return entry.uploaded_at is not None and not _missing(vault, entry)
 
 
 def _is_whole(entry: Entry) -> bool:

@@ -7,7 +7,7 @@ count and a checksum of every table, taken in the very snapshot that was dumped.
 import hashlib
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +24,10 @@ from trading_core.clock import seconds
 from trading_core.errors import CheckFailed, NotVerified
 from trading_core.settings import Settings
 from trading_core.storage.connect import Database, connect
-from trading_core.storage.fingerprints import Fingerprint, different, fingerprint
-from trading_core.storage.trading import backups
-from trading_core.storage.trading.backups import Backup
+from trading_core.storage.fingerprints import different, fingerprint
+from trading_core.storage.operations import day_backups
+from trading_core.storage.operations.day_backups import DayBackup
 
-KIND = "end_of_day"
 _TOOL_WITHIN = seconds(900)
 _SHOWS_WITHIN = seconds(5)
 
@@ -40,17 +39,20 @@ class Vault:
     Attributes:
         directory: Of the dumps.
         owner_dsn: Of the role that owns the schema and may create a scratch database.
-        database: The application's, in whose catalogue backups are written down.
+        operations: The operations database, which has the catalogue: it outlives what it is of.
+        site: Whose trading database it is.
     """
 
     directory: Path
     owner_dsn: SecretStr
-    database: Database
+    operations: Database
+    site: str = "primary"
 
     @classmethod
-    def of(cls, settings: Settings, database: Database) -> "Vault":
+    def of(cls, settings: Settings, operations: Database) -> "Vault":
         """Return the vault of the stack."""
-        return cls(settings.root / "backups", settings.secret("owner_dsn"), database)
+        owner_dsn = settings.secret("owner_dsn")
+        return cls(settings.root / "backups", owner_dsn, operations, settings.site)
 
     def path(self, backup_id: str) -> Path:
         """Return where the dump of a backup lies."""
@@ -60,75 +62,71 @@ class Vault:
         """Return where the manifest of a backup lies."""
         return self.directory / f"{backup_id}.manifest.json"
 
-    def find(self, backup_id: str) -> Backup | None:
+    def find(self, backup_id: str) -> DayBackup | None:
         """Return what the catalogue says of a backup."""
-        with self.database.transaction() as connection:
-            return backups.find(connection, backup_id)
+        with self.operations.transaction() as connection:
+            return day_backups.find(connection, backup_id)
 
 
 @action
-def ensure_backup_taken(vault: Vault, backup_id: str) -> Change[Backup] | Unchanged[Backup]:
+def ensure_backup_taken(vault: Vault, backup_id: str) -> Change[DayBackup] | Unchanged[DayBackup]:
     """Dump the trading database into the vault and write it down in the catalogue."""
-    known = vault.find(backup_id)
-    if known is not None and _is_whole(known):
-        return Unchanged(f"backup {backup_id} was taken already", known, backup_id)
-
-    def holds() -> bool:
-        found = vault.find(backup_id)
-        return found is not None and _is_whole(found)
-
     return Change(
         does=f"take backup {backup_id}",
         act=lambda _fence: _take(vault, backup_id),
-        holds=holds,
+        holds=lambda: _is(vault, backup_id, _is_whole),
         within=_SHOWS_WITHIN,
         target=backup_id,
         facts={"path": str(vault.path(backup_id))},
-    )
+    ).unless_shown(f"backup {backup_id} was taken already", vault.find(backup_id))
 
 
 @action
 def ensure_backup_verified(vault: Vault, backup_id: str) -> Change[None] | Unchanged[None]:
     """Restore a backup into a scratch database, compare every table, and drop the scratch."""
-    known = vault.find(backup_id)
-    if known is not None and known.verified_at is not None:
-        sentence = f"backup {backup_id} was verified {known.verified_at:%F %T} UTC"
-        return Unchanged(sentence, target=backup_id)
-
-    def holds() -> bool:
-        found = vault.find(backup_id)
-        return found is not None and found.verified_at is not None
-
     return Change(
         does=f"restore backup {backup_id} into a scratch database and compare every table",
         act=lambda _fence: _verify(vault, backup_id),
-        holds=holds,
+        holds=lambda: _is(vault, backup_id, lambda found: found.verified_at is not None),
         within=_SHOWS_WITHIN,
         target=backup_id,
+    ).unless_shown(f"backup {backup_id} was verified already")
+
+
+def _is(vault: Vault, backup_id: str, so: Callable[[DayBackup], bool]) -> bool:
+    """Whether the catalogue knows a backup, and it is so."""
+    found = vault.find(backup_id)
+    return found is not None and so(found)
+
+
+def _is_whole(backup: DayBackup) -> bool:
+    return (
+        backup.removed_at is None
+        and backup.path.is_file()
+        and _sha256(backup.path) == backup.sha256
     )
 
 
-def _is_whole(backup: Backup) -> bool:
-    return backup.path.is_file() and _sha256(backup.path) == backup.sha256
-
-
-def _take(vault: Vault, backup_id: str) -> Backup:
+def _take(vault: Vault, backup_id: str) -> DayBackup:
     vault.directory.mkdir(parents=True, exist_ok=True)
     for left in vault.directory.glob(f".{backup_id}.*.part"):
         left.unlink()  # of a run that was killed
     part = vault.directory / f".{backup_id}.{os.getpid()}.part"
     try:
         with _snapshot(vault.owner_dsn) as (connection, snapshot):
-            durable.write_json(vault.manifest_path(backup_id), fingerprint(connection))
+            tables = fingerprint(connection)
+            durable.write_json(vault.manifest_path(backup_id), tables)
             options = ("--format=custom", f"--snapshot={snapshot}", f"--file={part}")
             _run_tool(vault.owner_dsn, "pg_dump", *options)
         _settle(part, vault.path(backup_id))
     finally:
         part.unlink(missing_ok=True)
     path = vault.path(backup_id)
-    taken = Backup(backup_id, KIND, path, path.stat().st_size, _sha256(path))
-    with vault.database.transaction() as connection:
-        backups.save(connection, taken)
+    taken = DayBackup(
+        backup_id, vault.site, path, path.stat().st_size, _sha256(path), tables=tables
+    )
+    with vault.operations.transaction() as connection:
+        day_backups.save(connection, taken)
     return taken
 
 
@@ -140,21 +138,20 @@ def _verify(vault: Vault, backup_id: str) -> None:
             next_step="run end-of-day again: it takes the backup anew",
         )
     _run_tool(vault.owner_dsn, "pg_restore", "--list", str(known.path))
-    expected: Fingerprint = durable.read_json(vault.manifest_path(backup_id))
     with _scratch_database(vault.owner_dsn, backup_id) as scratch_dsn:
         options = ("--exit-on-error", f"--dbname={_database_of(scratch_dsn)}", str(known.path))
         _run_tool(scratch_dsn, "pg_restore", *options)
         with connect(scratch_dsn, application="verify", statement_within=_TOOL_WITHIN) as restored:
             found = fingerprint(restored)
-    unlike = different(expected, found)
+    unlike = different(known.tables, found)
     if unlike:
         raise NotVerified(
             f"backup {backup_id}: expected every table restored as it was dumped, different: "
             f"{', '.join(unlike)}",
             next_step="do not rely on this backup; take another and look at the server's disk",
         )
-    with vault.database.transaction() as connection:
-        backups.set_verified(connection, backup_id, found)
+    with vault.operations.transaction() as connection:
+        day_backups.set_verified(connection, backup_id)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from trading_core.clock import seconds
 from trading_core.ledger.session import Session
 from trading_core.settings import Settings
 from trading_core.storage.connect import Database, connect
+from trading_core.storage.operations import day_backups
 from trading_core.storage.trading import days
 
 
@@ -55,5 +56,7 @@ def facts_of(settings: Settings, day: Session, backup_id: str) -> DailyFacts:
         Unreachable: PostgreSQL does not answer.
         CheckFailed: The account never opened that day.
     """
+    with connect(settings.secret("operations_dsn"), application="daily_report") as record:
+        backup = day_backups.find(record, backup_id)
     with connect(settings.secret("trading_dsn"), application="daily_report") as connection:
-        return read_facts(connection, day.account, day.trading_date, backup_id=backup_id)
+        return read_facts(connection, day.account, day.trading_date, backup=backup)

@@ -1,11 +1,13 @@
 """The trading day as a whole: closed once, and only when everything before it is proven."""
 
+from tasks.closing.backups import Vault
 from tasks.kernel import Change, Checklist, Unchanged, action, current_run
 from trading_core.clock import seconds
 from trading_core.errors import CheckFailed
 from trading_core.ledger.session import Session
 from trading_core.storage.connect import Database
-from trading_core.storage.trading import backups, days, pnl, reconciliations
+from trading_core.storage.operations.day_backups import DayBackup
+from trading_core.storage.trading import days, pnl, reconciliations
 
 
 def backup_of(day: Session, books: Checklist) -> str:
@@ -16,7 +18,7 @@ def backup_of(day: Session, books: Checklist) -> str:
 
 @action
 def ensure_day_closed(
-    database: Database, day: Session, backup_id: str
+    database: Database, vault: Vault, day: Session, backup_id: str
 ) -> Change[None] | Unchanged[None]:
     """Close the day: its books agree, its P&L is frozen, its backup was restored and compared.
 
@@ -28,7 +30,7 @@ def ensure_day_closed(
     if found is not None and found.closed_at is not None:
         return Unchanged(f"{day} was closed {found.closed_at:%F %T} UTC")
     if not current_run().dry_run:
-        _require_complete(database, day, backup_id)
+        _require_complete(database, day, vault.find(backup_id))
 
     def close(_fence: int) -> None:
         with database.transaction() as connection:
@@ -42,12 +44,11 @@ def ensure_day_closed(
     return Change(does=f"close {day}", act=close, holds=is_closed, within=seconds(5))
 
 
-def _require_complete(database: Database, day: Session, backup_id: str) -> None:
+def _require_complete(database: Database, day: Session, backup: DayBackup | None) -> None:
     with database.transaction() as connection:
         opened = days.find(connection, day.account, day.trading_date)
         books = reconciliations.of_day(connection, day.account, day.trading_date)
         profit = pnl.of_day(connection, day.account, day.trading_date)
-        backup = backups.find(connection, backup_id)
     missing = [
         what
         for what, holds in {

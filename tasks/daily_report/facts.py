@@ -13,7 +13,7 @@ from enum import StrEnum
 from trading_core.domain.fills import Fill
 from trading_core.domain.market import Bar
 from trading_core.domain.orders import OrderStatus, OrderType, Side
-from trading_core.storage.trading.backups import Backup
+from trading_core.storage.operations.day_backups import DayBackup
 from trading_core.storage.trading.pnl import DailyPnl, EquityPoint
 from trading_core.storage.trading.positions import MarkedPosition
 
@@ -121,4 +121,4 @@ class DailyFacts:
     bars: Mapping[str, tuple[Bar, ...]]
     risk_events: tuple[RiskEvent, ...]
     reconciliation: Reconciliation | None
-    backup: Backup | None
+    backup: DayBackup | None

@@ -26,12 +26,13 @@ from trading_core.domain.market import Bar
 from trading_core.domain.orders import OrderStatus, OrderType, Side
 from trading_core.domain.positions import Position
 from trading_core.errors import CheckFailed
-from trading_core.storage.trading import backups, days, pnl, positions, reconciliations
+from trading_core.storage.operations.day_backups import DayBackup
+from trading_core.storage.trading import days, pnl, positions, reconciliations
 from trading_core.storage.trading.positions import MarkedPosition
 
 
 def read_facts(
-    connection: Connection, account: str, trading_date: date, *, backup_id: str | None = None
+    connection: Connection, account: str, trading_date: date, *, backup: DayBackup | None = None
 ) -> DailyFacts:
     """Return everything the report shows about one account's day.
 
@@ -39,14 +40,14 @@ def read_facts(
 
     Args:
         connection: Without a transaction under way.
-        backup_id: The day's row of `backups`; None when none was taken.
+        backup: The day's, as the catalogue of the operations database has it; None: none.
 
     Raises:
         CheckFailed: The account never opened that day.
     """
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        return _Reader(connection, account, trading_date).facts(backup_id)
+        return _Reader(connection, account, trading_date).facts(backup)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class _Reader:
     account: str
     trading_date: date
 
-    def facts(self, backup_id: str | None) -> DailyFacts:
+    def facts(self, backup: DayBackup | None) -> DailyFacts:
         day = days.find(self.connection, self.account, self.trading_date)
         if day is None:
             raise CheckFailed(
@@ -79,7 +80,7 @@ class _Reader:
             bars=bars,
             risk_events=self._risk_events(),
             reconciliation=self._reconciliation(),
-            backup=backups.find(self.connection, backup_id) if backup_id else None,
+            backup=backup,
         )
 
     def _orders(self) -> tuple[DayOrder, ...]:

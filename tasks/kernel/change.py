@@ -48,6 +48,16 @@ class Change(Generic[T]):
     gated: bool = False
     facts: Mapping[str, object] = field(default_factory=dict)
 
+    def unless_shown(self, because: str, value: T | None = None) -> "Change[T] | Unchanged[T]":
+        """Return this change; nothing to do, for a reason in words, where it shows already.
+
+        For changes whose look before and look after are one and the same question.
+
+        Args:
+            value: What the change would have produced.
+        """
+        return Unchanged(because, value, self.target) if self.holds() else self
+
 
 class Did(StrEnum):
     """What became of an action."""

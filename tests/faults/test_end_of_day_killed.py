@@ -99,9 +99,9 @@ def assert_closed_once(stack: Stack, account: str) -> None:
             DAY,
         )
         assert len(rows) == 1, table
-    backups = query(
+    backups = in_record(
         stack,
-        "SELECT path FROM backups WHERE id LIKE %s AND verified_at IS NOT NULL",
+        "SELECT path FROM backups WHERE id LIKE %s AND restored_at IS NOT NULL",
         f"%{DAY}-{account}",
     )
     assert len(backups) == 1

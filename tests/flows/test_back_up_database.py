@@ -69,7 +69,7 @@ def kinds(stack: Stack, window: str) -> dict[str, list[str]]:
 def assert_good_once(stack: Stack, window: str) -> None:
     backup_id = f"primary-{window}"
     question = (
-        "SELECT path, files FROM base_backups WHERE id = %s AND restored_at IS NOT NULL"
+        "SELECT path, files FROM backups WHERE id = %s AND restored_at IS NOT NULL"
         " AND verified_at IS NOT NULL AND bucket IS NOT NULL AND removed_at IS NULL"
     )
     ((path, files),) = rows(stack, question, backup_id)
@@ -170,7 +170,7 @@ def test_without_the_bucket_the_backup_is_proven_and_the_run_red_until_it_is_bac
 
     assert isinstance(error, NotVerified), error
     assert "copied off-site: expected done and verified, found" in str(error)
-    question = "SELECT bucket FROM base_backups WHERE id = %s AND restored_at IS NOT NULL"
+    question = "SELECT bucket FROM backups WHERE id = %s AND restored_at IS NOT NULL"
     assert rows(worked_on, question, f"primary-{window}") == [(None,)]
 
     assert "good: here and off-site" in back_up_database(window)

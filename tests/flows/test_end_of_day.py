@@ -26,6 +26,7 @@ from trading_core.errors import CheckFailed
 
 HALF_DAY = "2013-07-03"
 ID = f"eod-{HALF_DAY}-PA0000001"
+IN_RECORD = ("effect_ledger", "backups")
 ACTIONS = [
     "ensure_reconciliation_kept",
     "ensure_pnl_frozen",
@@ -55,7 +56,7 @@ def after_the_close(core: Core) -> Core:
 
 
 def one_value(core: Core, question: str) -> Any:
-    database = core.operations if "effect_ledger" in question else core.database
+    database = core.operations if any(t in question for t in IN_RECORD) else core.database
     dsn = database.superuser_dsn.get_secret_value()
     with psycopg.connect(dsn) as connection:
         row = connection.execute(question).fetchone()
@@ -167,7 +168,7 @@ def test_run_again_after_that_the_day_closes_once(after_the_close: Core) -> None
     assert one_value(core, "SELECT count(*) FROM reconciliations") == 1
     assert one_value(core, "SELECT break_count FROM reconciliations") == 0
     assert one_value(core, f"SELECT count(*) FROM backups WHERE id = '{ID}'") == 1
-    assert one_value(core, f"SELECT verified_at FROM backups WHERE id = '{ID}'") is not None
+    assert one_value(core, f"SELECT restored_at FROM backups WHERE id = '{ID}'") is not None
     assert one_value(core, "SELECT frozen_at FROM daily_pnl") is not None
     assert one_value(core, "SELECT closed_at FROM trading_days") is not None
     files = [name for name in backups_of(core) if "with-breaks" not in name]

@@ -7,7 +7,7 @@ import pytest
 from tasks.kernel import Run, begin
 from tests.fakes.ledger import MemoryLedger
 from tests.fix_approvals import full_grant
-from tests.fix_postgres import TradingDatabase
+from tests.fix_postgres import OperationsDatabase, TradingDatabase
 from trading_core.storage.connect import Database
 
 
@@ -35,4 +35,11 @@ def rehearsal(ledger: MemoryLedger) -> Iterator[Run]:
 def database(trading_database: TradingDatabase) -> Iterator[Database]:
     """A fresh trading database, as the application sees it."""
     with Database(trading_database.app_dsn, application="tests") as one:
+        yield one
+
+
+@pytest.fixture
+def operations(operations_database: OperationsDatabase) -> Iterator[Database]:
+    """A fresh operations database, as the application sees it."""
+    with Database(operations_database.app_dsn, application="tests") as one:
         yield one

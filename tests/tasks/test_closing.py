@@ -13,7 +13,7 @@ from tasks.closing.reconciliation import check_books_agree, ensure_reconciliatio
 from tasks.closing.reports import ensure_report_written
 from tasks.closing.trading_day import backup_of, ensure_day_closed
 from tasks.kernel import Checklist, CheckResult, Did, Run, Verdict, settle
-from tests.fix_postgres import TradingDatabase
+from tests.fix_postgres import OperationsDatabase, TradingDatabase
 from tests.tasks.books import DAY, TwoBooks
 from trading_core.domain.orders import Side
 from trading_core.errors import CheckFailed, InvariantViolated
@@ -35,8 +35,8 @@ def books(database: Database) -> TwoBooks:
 
 
 @pytest.fixture
-def vault(books: TwoBooks, trading_database: TradingDatabase, tmp_path: Path) -> Vault:
-    return Vault(tmp_path / "backups", trading_database.owner_dsn, books.database)
+def vault(trading_database: TradingDatabase, operations: Database, tmp_path: Path) -> Vault:
+    return Vault(tmp_path / "backups", trading_database.owner_dsn, operations)
 
 
 def compared(books: TwoBooks) -> Checklist:
@@ -85,17 +85,17 @@ def test_a_day_is_not_closed_before_everything_is_proven(
     ]
     for step in steps:
         with pytest.raises(CheckFailed, match="closing PA7777777 on 2024-03-05: expected"):
-            ensure_day_closed.fn(books.database, DAY, backup_id)
+            ensure_day_closed.fn(books.database, vault, DAY, backup_id)
         step()
 
-    assert ensure_day_closed.fn(books.database, DAY, backup_id).did is Did.CHANGED
-    assert ensure_day_closed.fn(books.database, DAY, backup_id).did is Did.NOTHING
+    assert ensure_day_closed.fn(books.database, vault, DAY, backup_id).did is Did.CHANGED
+    assert ensure_day_closed.fn(books.database, vault, DAY, backup_id).did is Did.NOTHING
 
 
-def test_what_is_missing_is_named(books: TwoBooks, run: Run) -> None:
+def test_what_is_missing_is_named(books: TwoBooks, vault: Vault, run: Run) -> None:
     ensure_reconciliation_kept.fn(books.database, DAY, compared(books))
     with pytest.raises(CheckFailed, match="expected a frozen P&L, a verified backup, found none"):
-        ensure_day_closed.fn(books.database, DAY, "eod")
+        ensure_day_closed.fn(books.database, vault, DAY, "eod")
 
 
 def test_a_day_with_breaks_cannot_be_closed(books: TwoBooks, vault: Vault, run: Run) -> None:
@@ -103,7 +103,7 @@ def test_a_day_with_breaks_cannot_be_closed(books: TwoBooks, vault: Vault, run: 
     disagree = compared(books)
     ensure_reconciliation_kept.fn(books.database, DAY, disagree)
     with pytest.raises(CheckFailed, match="expected books that agree"):
-        ensure_day_closed.fn(books.database, DAY, backup_of(DAY, disagree))
+        ensure_day_closed.fn(books.database, vault, DAY, backup_of(DAY, disagree))
 
 
 def test_a_backup_made_over_breaks_is_not_the_days_last() -> None:
@@ -123,12 +123,17 @@ def test_a_frozen_day_stays_frozen_in_the_database(books: TwoBooks, run: Run) ->
 
 
 def test_a_report_is_written_again_only_when_it_would_say_something_else(
-    books: TwoBooks, trading_database: TradingDatabase, run: Run, tmp_path: Path
+    books: TwoBooks,
+    trading_database: TradingDatabase,
+    operations_database: OperationsDatabase,
+    run: Run,
+    tmp_path: Path,
 ) -> None:
     settings = Settings(state_dir=tmp_path / "state")
     settings.secrets_dir.mkdir(parents=True)
-    dsn = trading_database.app_dsn.get_secret_value()
-    (settings.secrets_dir / "trading_dsn").write_text(dsn)
+    for name, database in {"trading": trading_database, "operations": operations_database}.items():
+        dsn = database.app_dsn.get_secret_value()
+        (settings.secrets_dir / f"{name}_dsn").write_text(dsn)
 
     first = ensure_report_written.fn(settings, books.database, DAY, "eod")
     again = ensure_report_written.fn(settings, books.database, DAY, "eod")

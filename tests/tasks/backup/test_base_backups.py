@@ -67,7 +67,7 @@ def vault(server: CopiedServer) -> Iterator[BaseVault]:
     shutil.rmtree(one.places, ignore_errors=True)
     one.bucket.remove(one.bucket.keys("base/"))
     with psycopg.connect(server.settings.secret("operations_owner_dsn").get_secret_value()) as db:
-        db.execute("DELETE FROM base_backups")
+        db.execute("DELETE FROM backups")
 
 
 def back_up(vault: BaseVault, backup_id: str = ID) -> list[Did]:
@@ -147,7 +147,7 @@ def test_killed_after_the_copy_and_before_the_catalogue_the_copy_is_not_made_twi
     assert taken is not None
     made = (taken.path / "backup.json").stat().st_mtime_ns
     with vault.operations.transaction() as connection:
-        connection.execute("UPDATE base_backups SET id = 'lost', path = '/nowhere'")
+        connection.execute("UPDATE backups SET id = 'lost', path = '/nowhere'")
 
     with begin(Run("back-up-database", "w", "run-1", "ann", MemoryLedger())):
         assert ensure_base_backup_taken.fn(vault, ID).did is Did.CHANGED

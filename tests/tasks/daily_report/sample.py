@@ -20,7 +20,7 @@ from trading_core.domain.market import Bar
 from trading_core.domain.money import CENT
 from trading_core.domain.orders import OrderStatus, OrderType, Side
 from trading_core.domain.positions import Position
-from trading_core.storage.trading.backups import Backup
+from trading_core.storage.operations.day_backups import DayBackup
 from trading_core.storage.trading.pnl import DailyPnl, EquityPoint
 from trading_core.storage.trading.positions import MarkedPosition
 
@@ -61,12 +61,13 @@ def quiet_day() -> DailyFacts:
         bars={},
         risk_events=(),
         reconciliation=Reconciliation({"orders": 0, "fills": 0}, (), WALL - timedelta(seconds=12)),
-        backup=Backup(
+        backup=DayBackup(
             id=f"eod-{ACCOUNT}-{DAY}",
-            kind="end_of_day",
+            site="primary",
             path=Path("backups/eod.dump"),
             size_bytes=1_843_221,
             sha256="9f2c" * 16,
+            tables={},
             taken_at=WALL - timedelta(seconds=8),
             verified_at=WALL - timedelta(seconds=2),
         ),

@@ -16,8 +16,8 @@ from trading_core.domain.orders import OrderRequest, OrderStatus, Side
 from trading_core.errors import CheckFailed
 from trading_core.ledger.record import record_fill
 from trading_core.ledger.session import Session
+from trading_core.storage.operations.day_backups import DayBackup
 from trading_core.storage.trading import (
-    backups,
     bars,
     days,
     orders,
@@ -26,7 +26,6 @@ from trading_core.storage.trading import (
     reconciliations,
     risk,
 )
-from trading_core.storage.trading.backups import Backup
 
 ACCOUNT = "PA0000001"
 MONDAY, TUESDAY = date(2013, 10, 7), date(2013, 10, 8)
@@ -197,15 +196,14 @@ def test_reconciliation_and_backup_are_found(books: Books) -> None:
     compared = {"fills": {"ours": 2, "theirs": 3}}
     found = {"kind": "position", "subject": "SPY", "ours": "100 shares", "theirs": "nothing"}
     reconciliations.save(books.connection, ACCOUNT, MONDAY, compared, [found])
-    backups.save(books.connection, Backup("b1", "end_of_day", Path("b1.dump"), 9, "beef"))
+    dump = DayBackup("b1", "primary", Path("b1.dump"), 9, "beef", tables={})
 
-    facts = read_facts(books.connection, ACCOUNT, MONDAY, backup_id="b1")
+    facts = read_facts(books.connection, ACCOUNT, MONDAY, backup=dump)
 
     assert facts.reconciliation is not None
     assert facts.reconciliation.breaks == (Break("position", "SPY", "100 shares", "nothing"),)
     assert facts.reconciliation.compared == compared
-    assert facts.backup is not None
-    assert (facts.backup.id, facts.backup.verified_at) == ("b1", None)
+    assert facts.backup == dump
 
 
 def test_reading_changes_nothing_and_leaves_no_transaction_open(books: Books) -> None:

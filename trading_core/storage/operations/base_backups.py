@@ -1,4 +1,4 @@
-"""The catalogue of base backups, in the operations database: it outlives what it describes."""
+"""The copies of the whole server in the catalogue of backups, which outlives what it describes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+KIND = "base"
 _COLUMNS = (
     "id, site, path, system_identifier, timeline, start_lsn::text, stop_lsn::text, started_at,"
     " finished_at, server_version, size_bytes, unpacked_bytes, files, state_lsn::text, state_at,"
@@ -70,10 +71,10 @@ class Entry:
 def save(connection: Connection, entry: Entry) -> None:
     """Write down a backup that was taken; taken anew, it takes the place of the one before."""
     connection.execute(
-        "INSERT INTO base_backups (id, site, path, system_identifier, timeline, start_lsn,"
+        "INSERT INTO backups (kind, id, site, path, system_identifier, timeline, start_lsn,"
         " stop_lsn, started_at, finished_at, server_version, size_bytes, unpacked_bytes, files,"
         " state_lsn, state_at, state)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (id) DO UPDATE SET path = excluded.path,"
         " system_identifier = excluded.system_identifier, timeline = excluded.timeline,"
         " start_lsn = excluded.start_lsn, stop_lsn = excluded.stop_lsn,"
@@ -85,7 +86,7 @@ def save(connection: Connection, entry: Entry) -> None:
         " restore_seconds = NULL, removed_at = NULL, removed_because = NULL,"
         " bucket_emptied_at = NULL, recorded_at = clock_timestamp()",
         (
-            *(entry.id, entry.site, str(entry.path), entry.system_identifier, entry.timeline),
+            *(KIND, entry.id, entry.site, str(entry.path), entry.system_identifier, entry.timeline),
             *(entry.start_lsn, entry.stop_lsn, entry.started_at, entry.finished_at),
             *(entry.server_version, entry.size_bytes, entry.unpacked_bytes),
             *(Jsonb(dict(entry.files)), entry.state_lsn, entry.state_at, Jsonb(dict(entry.state))),
@@ -95,18 +96,18 @@ def save(connection: Connection, entry: Entry) -> None:
 
 def find(connection: Connection, backup_id: str) -> Entry | None:
     """Return one backup, or None."""
-    return next(iter(_select(connection, "WHERE id = %s", backup_id)), None)
+    return next(iter(_select(connection, "AND id = %s", backup_id)), None)
 
 
 def of_site(connection: Connection, site: str) -> list[Entry]:
     """Return every backup of a site that was not removed from both places, oldest first."""
-    where = "WHERE site = %s AND (removed_at IS NULL OR bucket_emptied_at IS NULL) ORDER BY"
+    where = "AND site = %s AND (removed_at IS NULL OR bucket_emptied_at IS NULL) ORDER BY"
     return _select(connection, f"{where} finished_at", site)
 
 
 def good(connection: Connection, site: str) -> list[Entry]:
     """Return the backups of a site that are here and were restored and compared, oldest first."""
-    where = "WHERE site = %s AND removed_at IS NULL AND restored_at IS NOT NULL ORDER BY"
+    where = "AND site = %s AND removed_at IS NULL AND restored_at IS NOT NULL ORDER BY"
     return _select(connection, f"{where} finished_at", site)
 
 
@@ -148,11 +149,13 @@ def hold(connection: Connection, backup_id: str, by: str, until: datetime) -> No
 
 
 def _set(connection: Connection, backup_id: str, columns: str, *values: object) -> None:
-    statement = f"UPDATE base_backups SET {columns} WHERE id = %s"
+    statement = f"UPDATE backups SET {columns} WHERE id = %s"
     connection.execute(statement.encode(), (*values, backup_id))
 
 
 def _select(connection: Connection, where: str, *values: object) -> list[Entry]:
     with connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(f"SELECT {_COLUMNS} FROM base_backups {where}".encode(), values)
+        cursor.execute(
+            f"SELECT {_COLUMNS} FROM backups WHERE kind = %s {where}".encode(), (KIND, *values)
+        )
         return [Entry(**{**row, "path": Path(row["path"])}) for row in cursor.fetchall()]

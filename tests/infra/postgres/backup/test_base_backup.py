@@ -23,7 +23,7 @@ TAKE = """
 import sys
 from pathlib import Path
 from pydantic import SecretStr
-from infra.postgres import base_backup
+from infra.postgres.backup import base_backup
 base_backup.take(SecretStr(sys.stdin.readline().strip()), Path(sys.argv[1]), sys.argv[2])
 """
 

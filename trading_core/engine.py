@@ -22,7 +22,9 @@ __all__ = [
     "EventKind",
     "Flag",
     "Kind",
+    "Limit",
     "Reason",
+    "Scope",
     "Side",
     "TimeInForce",
     "apply",
@@ -119,6 +121,29 @@ class Flag(IntFlag):
     MARKET = 2
     STOP = 4
     ICEBERG = 8
+
+
+class Limit(IntEnum):
+    """What a `LIMIT` sets, in its `tif`."""
+
+    ORDER_QUANTITY = 0
+    POSITION = 1
+    SHORT_LOCATE = 2
+    ORDER_NOTIONAL = 3
+    GROSS_EXPOSURE = 4
+    OPEN_ORDERS = 5
+    RATE = 6
+    RATE_WINDOW = 7
+    CASH = 8
+    HELD = 9
+
+
+class Scope(IntFlag):
+    """What a command is limited to; without any, everything."""
+
+    BY_ACCOUNT = 1
+    BY_SYMBOL = 2
+    BY_SIDE = 4
 
 
 class EventKind(IntEnum):

@@ -1,91 +1,86 @@
-//! What the parts cost without Python: `cargo bench`.
-#![allow(missing_docs, clippy::unwrap_used)]
+//! What the parts cost without Python, one at a time: `cargo bench --bench engine`.
+//!
+//! The whole, as streams of messages, is `--bench workload`.
+#![allow(missing_docs)]
 
 use std::hint::black_box;
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use engine::{DeskState, OrderBook, Price, ProposedOrder, Quantity, RiskGate, RiskLimits, Side};
+use criterion::{Criterion, criterion_group, criterion_main};
+use engine::message::{CANCEL, IOC, MODIFY, Message, NEW};
+use engine::{Engine, Size};
 
-const ORDERS_PER_LEVEL: u64 = 10;
-const LEVELS: i64 = 50;
-const BEST_BID_TICKS: i64 = 1_000_000;
+const LEVELS: u32 = 50;
+const BEST_BID: i64 = 10_000;
 
-fn shares(count: i64) -> Quantity {
-    Quantity::new(count).unwrap()
-}
-
-fn price(ticks: i64) -> Price {
-    Price::new(ticks).unwrap()
-}
-
-/// 500 bids and 500 asks of 100 shares, a cent apart; ids 0 to 999, bids first.
-fn full_book() -> OrderBook {
-    let mut book = OrderBook::new("SPY");
-    let mut id = 0;
-    for (side, away) in [(Side::Buy, -100), (Side::Sell, 100)] {
-        let best = BEST_BID_TICKS + if side == Side::Sell { 100 } else { 0 };
-        for level in 0..LEVELS {
-            for _ in 0..ORDERS_PER_LEVEL {
-                let limit = price(best + level * away);
-                book.submit_limit(id, side, shares(100), limit).unwrap();
-                id += 1;
-            }
-        }
+fn order(id: u64, side: u8, price: i64, quantity: u32) -> Message {
+    Message {
+        id,
+        price,
+        quantity,
+        kind: NEW,
+        side,
+        ..Message::default()
     }
-    book
 }
 
-fn order_book(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("order book of 1,000 orders");
-    let mut book = full_book();
-    group.bench_function("rest a limit order and cancel it", |bencher| {
-        bencher.iter(|| {
-            let limit = price(black_box(BEST_BID_TICKS));
-            book.submit_limit(5_000, Side::Buy, shares(100), limit)
-                .unwrap();
-            book.cancel(5_000).unwrap()
-        });
+/// Ten bids and ten asks of 100 shares at each of 50 prices; ids from 1 on.
+fn full_book() -> Engine {
+    let mut engine = Engine::new(Size::of(1, 2, 4096));
+    for id in 0..LEVELS * 20 {
+        let (side, away) = ((id % 2) as u8, i64::from(id / 20));
+        let price = if side == 0 {
+            BEST_BID - away
+        } else {
+            BEST_BID + 1 + away
+        };
+        engine.apply(&order(u64::from(id) + 1, side, price, 100));
+    }
+    engine.clear_events();
+    engine
+}
+
+fn tell(engine: &mut Engine, messages: &[Message]) {
+    for message in black_box(messages) {
+        engine.apply(message);
+    }
+    engine.clear_events();
+}
+
+fn parts(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("a book of 1,000 orders");
+    let mut engine = full_book();
+    let rest = order(5_000, 0, BEST_BID, 100);
+    let cancel = Message {
+        kind: CANCEL,
+        ..rest
+    };
+    group.bench_function("rest an order and cancel it", |bencher| {
+        bencher.iter(|| tell(&mut engine, &[rest, cancel]));
     });
-    group.bench_function("market order through 25 orders", |bencher| {
-        bencher.iter_batched_ref(
-            full_book,
-            |book| {
-                book.submit_market(5_000, Side::Buy, shares(black_box(2_450)))
-                    .unwrap()
-            },
-            BatchSize::SmallInput,
-        );
+    let [more, less] = [200, 100].map(|quantity| Message {
+        id: 1,
+        price: BEST_BID,
+        quantity,
+        kind: MODIFY,
+        ..Message::default()
     });
-    group.bench_function("best bid", |bencher| {
-        bencher.iter(|| black_box(&book).best(Side::Buy));
+    group.bench_function("enlarge an order and shrink it", |bencher| {
+        bencher.iter(|| tell(&mut engine, &[more, less]));
+    });
+    let taker = Message {
+        tif: IOC,
+        account: 1,
+        ..order(5_001, 0, BEST_BID + 1, 100)
+    };
+    let back = order(5_002, 1, BEST_BID + 1, 100);
+    group.bench_function("fill an order and put one in its place", |bencher| {
+        bencher.iter(|| tell(&mut engine, &[taker, back]));
+    });
+    group.bench_function("ask whether an order would be refused", |bencher| {
+        bencher.iter(|| black_box(&engine).refusal_of(&black_box(rest).into()));
     });
     group.finish();
 }
 
-fn risk_gate(criterion: &mut Criterion) {
-    let gate = RiskGate::new(RiskLimits {
-        order_quantity_max: 1_000,
-        order_notional_ticks_max: 1_000_000_000,
-        position_quantity_max: 5_000,
-        position_notional_ticks_max: 5_000_000_000,
-        price_collar_bps_max: 500,
-        daily_loss_ticks_max: 50_000_000,
-    })
-    .unwrap();
-    let order = ProposedOrder {
-        side: Side::Buy,
-        quantity: shares(100),
-        limit: Some(price(1_001_000)),
-    };
-    let desk = DeskState {
-        reference_price: price(BEST_BID_TICKS),
-        position_quantity: 200,
-        day_pnl_ticks: -1_000_000,
-    };
-    criterion.bench_function("risk check of an order that passes", |bencher| {
-        bencher.iter(|| gate.check(black_box(&order), black_box(&desk)));
-    });
-}
-
-criterion_group!(benches, order_book, risk_gate);
+criterion_group!(benches, parts);
 criterion_main!(benches);

@@ -9,65 +9,72 @@ without Python. Read it on an idle machine: the range says how quiet it was.
 from collections.abc import Callable
 from statistics import median
 
-from trading_core._engine import OrderBook, RiskGate, RiskLimits
+import numpy as np
+
+from trading_core import engine as face
 from trading_core.clock import stopwatch_seconds
+from trading_core.engine import MESSAGE, Engine, Kind, Side
 
-CALLS = 50_000
+CALLS = 40_000
 ROUNDS = 9
-BID_TICKS = 1_000_000
+BID_TICKS = 10_000
 LEVELS = 50
+ROWS_AT_ONCE = 256
 
 
-def book_with_bids() -> OrderBook:
-    """Return a book of `CALLS` bids of 100 shares on 50 levels a cent apart."""
-    book = OrderBook("SPY")
+def an_engine() -> Engine:
+    """Return an engine with room for `CALLS` orders and what they cause."""
+    return Engine(books=1, accounts=2, orders=2 * CALLS)
+
+
+def with_bids() -> Engine:
+    """Return an engine with `CALLS` bids of 100 shares at 50 neighbouring prices."""
+    engine = an_engine()
     for order_id in range(CALLS):
-        book.submit_limit(order_id, "buy", 100, BID_TICKS - order_id % LEVELS * 100)
-    return book
+        engine.submit(order_id, 0, 0, Side.BUY, BID_TICKS - order_id % LEVELS, 100)
+    return engine
 
 
-def rest_limit_orders() -> float:
+def rest_orders() -> float:
     """Return the seconds of `CALLS` limit orders that come to rest."""
-    submit = OrderBook("SPY").submit_limit
-    prices = [BID_TICKS - order_id % LEVELS * 100 for order_id in range(CALLS)]
+    submit = an_engine().submit
+    prices = [BID_TICKS - order_id % LEVELS for order_id in range(CALLS)]
     start = stopwatch_seconds()
-    for order_id, price_ticks in enumerate(prices):
-        submit(order_id, "buy", 100, price_ticks)
+    for order_id, price in enumerate(prices):
+        submit(order_id, 0, 0, 0, price, 100)
     return stopwatch_seconds() - start
 
 
 def cancel_orders() -> float:
     """Return the seconds of `CALLS` cancels, oldest order first."""
-    cancel = book_with_bids().cancel
+    engine = with_bids()
+    engine.take_events()
+    cancel = engine.cancel
     start = stopwatch_seconds()
     for order_id in range(CALLS):
-        cancel(order_id)
+        cancel(order_id, 0, 0)
     return stopwatch_seconds() - start
 
 
-def fill_market_orders() -> float:
-    """Return the seconds of `CALLS` market orders that each fill one resting order."""
-    submit = book_with_bids().submit_market
+def apply_rows() -> float:
+    """Return the seconds of `CALLS` limit orders that come to rest, in rows."""
+    engine = an_engine()
+    rows = np.zeros(CALLS, MESSAGE)
+    rows["kind"], rows["id"], rows["quantity"] = Kind.NEW, np.arange(CALLS), 100
+    rows["price"] = BID_TICKS - rows["id"].astype("i8") % LEVELS
     start = stopwatch_seconds()
-    for order_id in range(CALLS, 2 * CALLS):
-        submit(order_id, "sell", 100)
+    for first in range(0, CALLS, ROWS_AT_ONCE):
+        face.apply(engine, rows[first : first + ROWS_AT_ONCE])
+        face.events(engine)
     return stopwatch_seconds() - start
 
 
-def check_orders() -> float:
-    """Return the seconds of `CALLS` risk checks that pass every rule."""
-    limits = RiskLimits(
-        order_quantity_max=1_000,
-        order_notional_ticks_max=1_000_000_000,
-        position_quantity_max=5_000,
-        position_notional_ticks_max=5_000_000_000,
-        price_collar_bps_max=500,
-        daily_loss_ticks_max=50_000_000,
-    )
-    check = RiskGate(limits).check
+def ask_whether_refused() -> float:
+    """Return the seconds of `CALLS` questions whether an order would be refused."""
+    refusal_of = an_engine().refusal_of
     start = stopwatch_seconds()
-    for _ in range(CALLS):
-        check("buy", 100, 1_001_000, BID_TICKS, 200, -1_000_000)
+    for order_id in range(CALLS):
+        refusal_of(order_id, 0, 0, 0, BID_TICKS, 100)
     return stopwatch_seconds() - start
 
 
@@ -80,7 +87,7 @@ def report(name: str, measure: Callable[[], float]) -> None:
 
 
 if __name__ == "__main__":
-    report("limit order that comes to rest", rest_limit_orders)
-    report("cancel", cancel_orders)
-    report("market order that fills one order", fill_market_orders)
-    report("risk check that passes", check_orders)
+    report("one order that comes to rest", rest_orders)
+    report("one cancel", cancel_orders)
+    report("a row of 256 that come to rest", apply_rows)
+    report("would it be refused", ask_whether_refused)

@@ -38,6 +38,12 @@ impl Engine {
         self.wake_stops(message.symbol);
     }
 
+    /// Return why a new order would be refused now, or nothing when it would be taken. Changes nothing.
+    #[must_use]
+    pub fn refusal_of(&self, order: &Command) -> Option<Facts> {
+        self.admit(order).err()
+    }
+
     /// Return the first rule a new order breaks.
     pub(crate) fn admit(&self, command: &Command) -> Result<(), Facts> {
         let message = &command.message;

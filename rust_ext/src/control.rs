@@ -8,7 +8,7 @@ use crate::event::{EventKind, Reason};
 use crate::message::{
     self, BY_ACCOUNT, BY_SIDE, BY_SYMBOL, Command, Message, PRICE_MAX, QUANTITY_MAX,
 };
-use crate::risk::{Facts, MONEY_MAX};
+use crate::risk::{Facts, MONEY_EDGE_BITS, MONEY_MAX};
 
 /// What `LIMIT` sets, by the number in `tif`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub enum Limit {
     RateWindow = 7,
     /// Money an account has.
     Cash = 8,
-    /// A position from before, at no cost.
+    /// A position from before, and in `stop` what it cost; of a short one what it brought, negative.
     Held = 9,
 }
 
@@ -247,7 +247,10 @@ impl Engine {
         if one {
             self.book_of(message)?;
         }
-        let value = message.price;
+        let (value, cost) = (message.price, command.extra.stop);
+        if message.tif == Limit::Held as u8 {
+            self.check_held(command, account)?;
+        }
         for symbol in 0..self.size.books {
             if one && symbol != message.symbol {
                 continue;
@@ -259,13 +262,38 @@ impl Engine {
                 1 => held.position_max = value,
                 2 => held.located = value,
                 _ => {
-                    self.risk.accounts[account].gross -= held.cost.abs();
-                    (held.position, held.cost) = (value, 0);
+                    self.risk.accounts[account].gross += cost.abs() - held.cost.abs();
+                    (held.position, held.cost) = (value, cost);
                 }
             }
         }
         Ok(EventKind::Set)
     }
+}
+
+impl Engine {
+    /// Refuse a position from before whose cost makes no sense, or no sum of the account can hold.
+    fn check_held(&self, command: &Command, account: usize) -> Result<(), Facts> {
+        let (position, cost) = (command.message.price, command.extra.stop);
+        if !could_cost(position, cost) {
+            return Err((Reason::BadValue, MONEY_MAX, cost));
+        }
+        let one = command.extra.scope & BY_SYMBOL != 0;
+        let lines = if one { 1 } else { i128::from(self.size.books) };
+        let gross = i128::from(self.risk.accounts[account].gross) + lines * i128::from(cost.abs());
+        let most = 1 << MONEY_EDGE_BITS;
+        if gross > most.into() {
+            let found = i64::try_from(gross).unwrap_or(i64::MAX);
+            return Err((Reason::Overflow, most, found));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a position may have cost so much: nothing when there is none, else of the same sign.
+const fn could_cost(position: i64, cost: i64) -> bool {
+    cost.unsigned_abs() <= MONEY_MAX.unsigned_abs()
+        && (cost == 0 || cost.signum() == position.signum())
 }
 
 /// What the event of a command says in its flags.

@@ -12,19 +12,15 @@ mod auction;
 pub mod book;
 pub mod control;
 pub mod engine;
-pub mod error;
 pub mod event;
 pub mod ids;
 pub mod journal;
 pub mod ladder;
 pub mod matcher;
 pub mod message;
-pub mod order;
-pub mod order_book;
 pub mod prefetch;
 pub mod recovery;
 pub mod risk;
-pub mod risk_gate;
 pub mod special;
 mod state;
 mod taker;
@@ -43,11 +39,5 @@ mod python_number;
 mod python_raw;
 
 pub use engine::{Engine, Size};
-pub use error::EngineError;
 pub use event::{Event, EventKind, Reason};
 pub use message::{Command, Message};
-pub use order::{OrderId, Price, Quantity, Side};
-pub use order_book::{DepthLevel, Match, OrderBook};
-pub use risk_gate::{
-    DeskState, LossLevel, LossThresholds, ProposedOrder, Refusal, RefusalCode, RiskGate, RiskLimits,
-};

@@ -139,6 +139,30 @@ impl PyEngine {
         Ok((owner, found.commands, found.cut.map_or(0, |cut| cut.bytes)))
     }
 
+    /// Return the reason, the limit and the finding with which a limit order would be refused.
+    fn refusal_of(
+        &self,
+        order_id: u64,
+        account: u32,
+        symbol: u32,
+        side: u8,
+        price: i64,
+        quantity: u32,
+    ) -> Option<(u8, i64, i64)> {
+        let message = Message {
+            id: order_id,
+            price,
+            quantity,
+            symbol,
+            kind: crate::message::NEW,
+            side,
+            account,
+            ..Message::default()
+        };
+        let facts = self.engine.refusal_of(&message.into());
+        facts.map(|(reason, limit, actual)| (reason as u8, limit, actual))
+    }
+
     /// Return how many events wait to be read.
     #[getter]
     fn waiting(&self) -> PyResult<usize> {

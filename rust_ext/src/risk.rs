@@ -8,7 +8,8 @@
 /// The largest limit in money, and the largest value of one order.
 pub const MONEY_MAX: i64 = 1 << 56;
 
-const MONEY_EDGE_BITS: u32 = 60;
+/// A line or an account with a sum of so many bits takes no more orders.
+pub(crate) const MONEY_EDGE_BITS: u32 = 60;
 
 /// The line of one account in one book: what it holds, what it may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

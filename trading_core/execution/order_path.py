@@ -6,7 +6,7 @@ intent, and the exchange is asked about it before anything is sent again.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from threading import Lock
 from typing import Any
@@ -18,6 +18,7 @@ from trading_core.broker.contract import Refused, TradingApi
 from trading_core.clock import Clock, stopwatch_seconds
 from trading_core.domain.market import Quote
 from trading_core.domain.orders import Order, OrderRequest, OrderStatus, Side
+from trading_core.domain.positions import Position
 from trading_core.errors import ConfigurationError, TradingError, Unreachable
 from trading_core.execution.signals import Outcome, Signal
 from trading_core.execution.switch import TradingSwitch
@@ -37,6 +38,8 @@ LIMITS_NOT_LOADED = "LIMITS_NOT_LOADED"
 NO_REFERENCE_PRICE = "NO_REFERENCE_PRICE"
 NOT_AN_ORDER = "NOT_AN_ORDER"
 
+_RATE_WINDOW = timedelta(minutes=1)
+
 Quotes = Callable[[Sequence[str]], Mapping[str, Quote]]
 
 
@@ -51,8 +54,10 @@ class _Prepared:
 
     intent: Intent
     before: Order | None
-    exposure_quantity: int
     limits: RiskLimits | None
+    held: Sequence[Position]
+    open_orders: Sequence[Order]
+    orders_in_minute: int
 
 
 class _NotWritten(Unreachable):
@@ -137,13 +142,18 @@ class OrderPath:
             with self._database.transaction() as connection:
                 is_new = orders.record_intent(connection, intent)
                 before = None if is_new else orders.find(connection, request.client_order_id)
-                held = positions.quantity(connection, intent.account, request.symbol)
-                beside = orders.open_shares_beside(connection, intent.account, request)
                 limits = self._limits(connection)
+                held = [one.position for one in positions.of_account(connection, intent.account)]
+                beside = [
+                    order
+                    for order in orders.open_orders(connection, intent.account)
+                    if order.request.client_order_id != request.client_order_id
+                ]
+                since = intent.signal_at - _RATE_WINDOW
+                recent = orders.sent_since(connection, intent, since)
         except Unreachable as error:
             raise _NotWritten(str(error), next_step=error.next_step) from error
-        worst = held + beside if request.side is Side.BUY else held - beside
-        return _Prepared(intent, before, worst, limits)
+        return _Prepared(intent, before, limits, held, beside, recent)
 
     def _limits(self, connection: Connection) -> RiskLimits | None:
         try:
@@ -177,7 +187,13 @@ class OrderPath:
             return self._refused(
                 prepared, Verdict(NO_REFERENCE_PRICE, f"{request.symbol} has no quote", 0)
             )
-        context = OrderContext(reference_usd, prepared.exposure_quantity, self.day_pnl_usd)
+        context = OrderContext(
+            reference_usd,
+            self.day_pnl_usd,
+            prepared.held,
+            prepared.open_orders,
+            prepared.orders_in_minute,
+        )
         verdict = Gate(prepared.limits).check(request, context)
         self._metrics.counter("risk_checks_performed_total").inc()
         self._metrics.histogram("risk_check_duration_seconds").observe(verdict.check_ns / 1e9)

@@ -1,4 +1,4 @@
-"""The desk's limits: typed, complete, with a unit in every name. None has a default."""
+"""The desk's limits: typed, a unit in every name; those it must state have no default."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -7,8 +7,6 @@ from typing import Annotated, Any, Literal, Self
 from psycopg import Connection
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from trading_core import _engine
-from trading_core.domain.money import TICKS_PER_DOLLAR, to_ticks
 from trading_core.errors import ConfigurationError
 from trading_core.storage.trading import config
 from trading_core.storage.trading.config import ConfigVersion
@@ -29,6 +27,11 @@ class RiskLimits(BaseModel):
         daily_loss_usd_warn: Loss of the day that is worth a warning.
         daily_loss_usd_page: Loss of the day that wakes somebody.
         daily_loss_usd_breaker: Loss of the day that stops trading.
+        gross_exposure_usd_max: Cost of all positions and value of all open orders, long and short
+            added up. This and the next three are not limited where a set of limits lacks them.
+        open_orders_max: Orders open at a time.
+        orders_per_minute_max: Orders sent in one minute of market time.
+        short_quantity_max: Shares of one symbol that may be sold short: as many as were located.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +44,10 @@ class RiskLimits(BaseModel):
     daily_loss_usd_warn: _Dollars
     daily_loss_usd_page: _Dollars
     daily_loss_usd_breaker: _Dollars
+    gross_exposure_usd_max: _Dollars | None = None
+    open_orders_max: Annotated[int, Field(gt=0, le=10_000)] | None = None
+    orders_per_minute_max: Annotated[int, Field(gt=0, le=100_000)] | None = None
+    short_quantity_max: Annotated[int, Field(ge=0, le=10**9)] | None = None
 
     @model_validator(mode="after")
     def _losses_rise(self) -> Self:
@@ -68,25 +75,14 @@ class RiskLimits(BaseModel):
                 next_step="install corrected limits as a new version; nothing is sent until then",
             ) from error
 
-    def engine_limits(self) -> _engine.RiskLimits:
-        """Return the limits of the pre-trade gate in the engine's units."""
-        return _engine.RiskLimits(
-            order_quantity_max=self.order_quantity_max,
-            order_notional_ticks_max=to_ticks(self.order_notional_usd_max),
-            position_quantity_max=self.position_quantity_max,
-            position_notional_ticks_max=to_ticks(self.position_notional_usd_max),
-            price_collar_bps_max=self.price_collar_bps_max,
-            daily_loss_ticks_max=to_ticks(self.daily_loss_usd_breaker),
-        )
-
     def loss_level(self, total_pnl_usd: Decimal) -> LossLevel:
         """Return how bad the day is: the worst level whose loss in dollars it has reached."""
-        return _engine.daily_loss_level(
-            int(total_pnl_usd * TICKS_PER_DOLLAR),
-            to_ticks(self.daily_loss_usd_warn),
-            to_ticks(self.daily_loss_usd_page),
-            to_ticks(self.daily_loss_usd_breaker),
-        )
+        loss_usd = -total_pnl_usd
+        if loss_usd >= self.daily_loss_usd_breaker:
+            return "breaker"
+        if loss_usd >= self.daily_loss_usd_page:
+            return "critical"
+        return "warning" if loss_usd >= self.daily_loss_usd_warn else "ok"
 
 
 class LoadedLimits:

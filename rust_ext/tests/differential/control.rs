@@ -172,6 +172,12 @@ impl Reference {
         if one && message.symbol as usize >= self.venues.len() {
             return (K::Refuse, R::UnknownSymbol);
         }
+        let cost = command.extra.stop;
+        if message.tif == 9 && (cost.abs() > MONEY || cost * message.price < 0)
+            || message.tif == 9 && message.price == 0 && cost != 0
+        {
+            return (K::Refuse, R::BadValue);
+        }
         let lines = &mut self.held[message.account as usize];
         for (symbol, held) in lines.iter_mut().enumerate() {
             if one && symbol != message.symbol as usize {
@@ -181,7 +187,7 @@ impl Reference {
                 0 => held.order_max = value_of(message).min(i64::from(QUANTITY_MAX)),
                 1 => held.position_max = message.price,
                 2 => held.located = message.price,
-                _ => (held.position, held.cost) = (message.price, 0),
+                _ => (held.position, held.cost) = (message.price, cost),
             }
         }
         (K::Set, R::None)

@@ -77,6 +77,9 @@ impl Random {
         command.extra.self_trade = self.below(5) as u8;
         if kind > MODIFY {
             self.rare(&mut command);
+            if (kind, command.message.tif) == (LIMIT, 9) && !self.one_in(5) {
+                command.extra.stop = command.message.price * self.below(200) as i64;
+            }
         } else if self.one_in(2) {
             // Half of the orders are of the plainest kind, for the fast path.
             command.message.flags = 0;

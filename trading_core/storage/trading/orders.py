@@ -202,12 +202,12 @@ def of_day(connection: Connection, account: str, trading_date: date) -> list[Ord
     )
 
 
-def open_shares_beside(connection: Connection, account: str, request: OrderRequest) -> int:
-    """Return how many shares other open orders of the same symbol and side may still trade."""
+def sent_since(connection: Connection, intent: Intent, since: datetime) -> int:
+    """Return how many other orders the account has sent after a moment of market time."""
     row = connection.execute(
-        "SELECT coalesce(sum(quantity - filled_quantity), 0) FROM orders"
-        f" WHERE account = %s AND {_OPEN} AND symbol = %s AND side = %s AND client_order_id <> %s",
-        (account, request.symbol, request.side, request.client_order_id),
+        "SELECT count(*) FROM orders WHERE account = %s AND trading_date = %s"
+        " AND signal_at > %s AND client_order_id <> %s AND status <> 'rejected'",
+        (intent.account, intent.trading_date, since, intent.request.client_order_id),
     ).fetchone()
     assert row is not None, "an aggregate has a row"
     return int(row[0])

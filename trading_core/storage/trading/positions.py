@@ -65,14 +65,6 @@ def mark(connection: Connection, account: str, prices_usd: Mapping[str, Decimal]
         )
 
 
-def quantity(connection: Connection, account: str, symbol: str) -> int:
-    """Return the shares held of one symbol; negative when short."""
-    row = connection.execute(
-        "SELECT quantity FROM positions WHERE account = %s AND symbol = %s", (account, symbol)
-    ).fetchone()
-    return 0 if row is None else int(row[0])
-
-
 def of_account(connection: Connection, account: str) -> list[MarkedPosition]:
     """Return every position the account ever had, flat ones too, by symbol."""
     with connection.cursor(row_factory=dict_row) as cursor:

@@ -5,7 +5,6 @@ owner of the operations database, which no runbook is.
 """
 
 import getpass
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from deployments import secret_file
 from deployments.terminal import open_console
 from trading_core.approval.judgement import APPROVE, SCOPES, Holder
 from trading_core.approval.personal_token import PersonalToken, folded
@@ -49,15 +49,14 @@ def add(
     token = PersonalToken.new()
     end = None if until is None else until.replace(hour=23, minute=59, second=59, tzinfo=UTC)
     holder = Holder(token.key_id, " ".join(name.split()), scope, token.public_key, end)
-    file = None if out is None else _new_file(out)
+    file = None if out is None else secret_file.reserve(out)
     dsn = Settings.read().secret("operations_owner_dsn")
     with connect(dsn, application=_APPLICATION) as connection:
         people.add(connection, holder, added_by=getpass.getuser())
     if file is None:
         typer.echo(token.text)
     else:
-        with os.fdopen(file, "w", encoding="utf-8") as opened:
-            opened.write(token.text + "\n")
+        secret_file.fill(file, token.text)
     where = "above, shown this once" if out is None else f"in {out}"
     typer.echo(
         f"{holder.name} may {scope} {_until(holder)}: token {token.key_id}, {where}", err=True
@@ -105,17 +104,6 @@ def _require_known(scope: str, name: str) -> None:
             f"people: expected a name and {' or '.join(SCOPES)}, was {name!r} and {scope!r}",
             next_step=f"write it like: tradeops people add 'risk manager' --scope {APPROVE}",
         )
-
-
-def _new_file(path: Path) -> int:
-    """Return a descriptor of a file that was not there before, and that nobody else can read."""
-    try:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise ConfigurationError(
-            f"people: expected to make the file {path}, was {error.strerror}",
-            next_step="name a file that does not exist, in a directory that does",
-        ) from error
 
 
 def _is(who: str, one: Holder) -> bool:

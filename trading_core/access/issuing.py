@@ -1,0 +1,60 @@
+"""Giving tokens out, and ending them: by an operator's command, or through the control API."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from psycopg import Connection
+
+from trading_core.access.api_token import ApiToken, Caller, Scope
+from trading_core.errors import ConfigurationError
+from trading_core.storage.operations.control_api import tokens
+
+DAYS_MAX = 366
+CALLS_PER_MINUTE = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A token somebody wants.
+
+    Attributes:
+        days: How long it is in force.
+    """
+
+    name: str
+    scopes: frozenset[Scope]
+    days: int
+    calls_per_minute: int = CALLS_PER_MINUTE
+
+
+def issue(
+    connection: Connection, wanted: Wanted, now: datetime, issued_by: str
+) -> tuple[ApiToken, Caller]:
+    """Make a token and keep its hash; the token itself is in the answer, and nowhere else.
+
+    Raises:
+        ConfigurationError: Without a name or a scope, for too long, or for no calls at all.
+    """
+    if not wanted.name.strip() or not wanted.name.isprintable() or not wanted.scopes:
+        raise ConfigurationError(
+            f"API token: expected a name and at least one scope, was {wanted.name!r} and "
+            f"{sorted(wanted.scopes)}",
+            next_step="write it like: tradeops tokens issue 'pager' --scope halt --days 90",
+        )
+    if not 1 <= wanted.days <= DAYS_MAX or not 1 <= wanted.calls_per_minute <= 60_000:
+        raise ConfigurationError(
+            f"API token: expected 1 to {DAYS_MAX} days and 1 to 60000 calls a minute, was "
+            f"{wanted.days} days and {wanted.calls_per_minute} calls",
+            next_step="issue it for less, and a new one when it ends",
+        )
+    token = ApiToken.new()
+    caller = Caller(
+        id=token.id,
+        name=" ".join(wanted.name.split()),
+        scopes=wanted.scopes,
+        secret_sha256=token.secret_sha256,
+        calls_per_minute=wanted.calls_per_minute,
+        valid_until=now + timedelta(days=wanted.days),
+    )
+    tokens.add(connection, caller, issued_by=issued_by)
+    return token, caller

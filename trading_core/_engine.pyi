@@ -10,7 +10,7 @@ from typing import final
 
 from typing_extensions import Buffer
 
-__all__ = ["Engine", "Events"]
+__all__ = ["Engine", "Events", "Recovery"]
 
 @final
 class Engine:
@@ -73,11 +73,19 @@ class Engine:
             OSError: The disk said no: nothing since the last answer is safe.
         """
 
-    @staticmethod
-    def recover(path: Path) -> tuple[Engine, int, int]:
-        """Rebuild an engine from its journal; both go on from there.
+    def write_snapshot(self) -> int:
+        """Put the engine on disk beside its journal, whole or not at all; keep the one before.
 
-        Returns the engine, its commands, and the bytes of a torn end that were cut off.
+        A recovery then carries out only what came later. Returns how many commands came before.
+
+        Raises:
+            ValueError: It has no journal.
+            OSError: The disk said no; what was there before still is.
+        """
+
+    @staticmethod
+    def recover(path: Path) -> tuple[Engine, Recovery]:
+        """Rebuild an engine from its journal and the newest good snapshot; both go on from there.
 
         Raises:
             ValueError: It is not a journal, or damaged before its end.
@@ -125,3 +133,23 @@ class Events:
     """Events that were taken: a read-only buffer of records of 64 bytes. Made by `Engine` only."""
 
     def __len__(self) -> int: ...
+
+@final
+class Recovery:
+    """What was found where an engine was rebuilt. Made by `Engine.recover` only.
+
+    Attributes:
+        commands: Commands of the journal.
+        cut_bytes: Bytes of a torn end that were cut off: they were never said to be safe.
+        from_snapshot: Commands that the snapshot had been told from which it began, if it did.
+        passed_over: Newer snapshots that could not be used, each with the reason.
+    """
+
+    @property
+    def commands(self) -> int: ...
+    @property
+    def cut_bytes(self) -> int: ...
+    @property
+    def from_snapshot(self) -> int | None: ...
+    @property
+    def passed_over(self) -> list[str]: ...

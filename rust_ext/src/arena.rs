@@ -269,6 +269,38 @@ impl Arena {
         (next == level) & (prev == level)
     }
 
+    /// Return the free slots that were used before, the next one to be used first, with their metas.
+    #[must_use]
+    pub fn free_slots(&self) -> Vec<(u32, u32)> {
+        let mut slots = vec![];
+        let mut at = self.free_order;
+        while at != 0 {
+            slots.push((self.slot(at), self.meta(at)));
+            at = self.next(at);
+        }
+        slots
+    }
+
+    /// Let the next order have this slot, as if it had been freed last. For rebuilding an arena.
+    pub fn next_slot_is(&mut self, slot: u32, meta: u32) {
+        let at = self.address(slot);
+        self.cells[at as usize][NEXT] = 0;
+        self.cells[at as usize + 3][1] = meta;
+        self.free_order = at;
+    }
+
+    /// Say which slots were used and which of them are free, the next one first.
+    pub fn set_free_slots(&mut self, used: u32, free: &[(u32, u32)]) {
+        self.fresh_order = self.address(used);
+        self.free_order = 0;
+        for (slot, meta) in free.iter().rev() {
+            let after = self.free_order;
+            self.next_slot_is(*slot, *meta);
+            let at = self.free_order;
+            self.cells[at as usize][NEXT] = after;
+        }
+    }
+
     /// Ask for the cache line of an order.
     #[inline]
     pub fn prefetch(&self, at: Address) {

@@ -47,6 +47,22 @@ impl Size {
     }
 }
 
+/// The most an engine may have: what one process can hold.
+pub(crate) const LINES_MAX: u64 = 1 << 24;
+pub(crate) const ORDERS_MAX: u32 = 1 << 24;
+
+impl Size {
+    /// Pass on a size that one process can hold.
+    pub(crate) const fn checked(self) -> Option<Self> {
+        let fits = self.books as u64 * self.accounts as u64 <= LINES_MAX
+            && self.books <= 1 << 16
+            && self.orders <= ORDERS_MAX
+            && self.pages <= ORDERS_MAX
+            && self.events <= 1 << 26;
+        if fits { Some(self) } else { None }
+    }
+}
+
 /// What an order has that few orders need.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Rare {

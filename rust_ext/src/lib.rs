@@ -14,6 +14,7 @@ pub mod control;
 pub mod engine;
 pub mod event;
 pub mod ids;
+mod image;
 pub mod journal;
 pub mod ladder;
 pub mod matcher;
@@ -21,6 +22,7 @@ pub mod message;
 pub mod prefetch;
 pub mod recovery;
 pub mod risk;
+pub mod snapshot;
 pub mod special;
 mod state;
 mod taker;
@@ -37,6 +39,8 @@ mod python_engine;
 mod python_number;
 #[cfg(feature = "python")]
 mod python_raw;
+#[cfg(feature = "python")]
+mod python_recovery;
 
 pub use engine::{Engine, Size};
 pub use event::{Event, EventKind, Reason};

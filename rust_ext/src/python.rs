@@ -11,6 +11,9 @@ mod _engine {
     #[pymodule_export]
     use crate::python_engine::{PyEngine, PyEvents};
 
+    #[pymodule_export]
+    use crate::python_recovery::PyRecovery;
+
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::python_desk::check_gil(module.py())?;

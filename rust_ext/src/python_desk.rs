@@ -6,6 +6,7 @@
 
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::exceptions::{PyImportError, PyRuntimeError};
@@ -18,6 +19,8 @@ use crate::journal::Journal;
 pub(crate) struct Desk {
     pub(crate) engine: Engine,
     pub(crate) journal: Option<Journal>,
+    /// Where the journal is; empty without one.
+    pub(crate) path: PathBuf,
 }
 
 /// A desk that several threads know and one at a time uses.

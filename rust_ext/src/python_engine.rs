@@ -19,6 +19,7 @@ use crate::event::Event;
 use crate::journal::{Durability, Journal, JournalError};
 use crate::message::{Command, Message};
 use crate::python_desk::{Desk, Shared};
+use crate::python_recovery::PyRecovery;
 
 /// Rows copied out of a caller's buffer at a time: it is not read while the engine works on it.
 const BLOCK_ROWS: usize = 256;
@@ -46,9 +47,13 @@ pub struct PyEngine {
 }
 
 impl PyEngine {
-    fn over(engine: Engine, journal: Option<Journal>) -> Self {
+    fn over(engine: Engine, journal: Option<Journal>, path: PathBuf) -> Self {
         Self {
-            desk: Shared::new(Desk { engine, journal }),
+            desk: Shared::new(Desk {
+                engine,
+                journal,
+                path,
+            }),
             spares: Arc::default(),
         }
     }
@@ -72,7 +77,7 @@ impl PyEngine {
             }
         }
         let engine = Engine::new(Size::of(books, accounts, orders));
-        Ok(Self::over(engine, None))
+        Ok(Self::over(engine, None, PathBuf::new()))
     }
 
     /// Carry out rows of 32 or 64 bytes; return how many were before events had to be read.
@@ -113,6 +118,7 @@ impl PyEngine {
             return Err(PyValueError::new_err(text));
         }
         desk.journal = Some(Journal::create(&path, size, Durability::Synced)?);
+        desk.path = path;
         Ok(())
     }
 
@@ -120,9 +126,7 @@ impl PyEngine {
     fn wait(&self, py: Python<'_>) -> PyResult<u64> {
         let mut desk = self.desk.hold()?;
         let Some(journal) = &mut desk.journal else {
-            return Err(PyValueError::new_err(
-                "journal: expected one to be open, was none",
-            ));
+            return Err(no_journal());
         };
         Ok(py.detach(|| journal.wait())?)
     }
@@ -130,13 +134,31 @@ impl PyEngine {
     #[allow(clippy::needless_pass_by_value)] // PyO3 gives values
     /// Rebuild an engine from its journal and go on with both.
     ///
-    /// Returns the engine, its commands, and the bytes of a torn end that were cut off.
+    /// Returns the engine and what was found.
     #[staticmethod]
-    fn recover(py: Python<'_>, path: PathBuf) -> PyResult<(Self, u64, u64)> {
+    fn recover(py: Python<'_>, path: PathBuf) -> PyResult<(Self, PyRecovery)> {
         let found = py.detach(|| crate::recovery::recover(&path))?;
+        let report = PyRecovery::from(&found);
         let journal = Journal::resume(&path, found.commands, Durability::Synced)?;
-        let owner = Self::over(found.engine, Some(journal));
-        Ok((owner, found.commands, found.cut.map_or(0, |cut| cut.bytes)))
+        Ok((Self::over(found.engine, Some(journal), path), report))
+    }
+
+    /// Put the engine on disk beside its journal; return how many commands it was told.
+    fn write_snapshot(&self, py: Python<'_>) -> PyResult<u64> {
+        let mut hold = self.desk.hold()?;
+        let Desk {
+            engine,
+            journal,
+            path,
+        } = &mut *hold;
+        let Some(journal) = journal else {
+            return Err(no_journal());
+        };
+        Ok(py.detach(|| {
+            let commands = journal.wait()?;
+            crate::snapshot::write(path, engine, commands)?;
+            Ok::<u64, JournalError>(commands)
+        })?)
     }
 
     /// Return the reason, the limit and the finding with which a limit order would be refused.
@@ -148,7 +170,7 @@ impl PyEngine {
         side: u8,
         price: i64,
         quantity: u32,
-    ) -> Option<(u8, i64, i64)> {
+    ) -> PyResult<Option<(u8, i64, i64)>> {
         let message = Message {
             id: order_id,
             price,
@@ -159,8 +181,8 @@ impl PyEngine {
             account,
             ..Message::default()
         };
-        let facts = self.engine.refusal_of(&message.into());
-        facts.map(|(reason, limit, actual)| (reason as u8, limit, actual))
+        let facts = self.desk.hold()?.engine.refusal_of(&message.into());
+        Ok(facts.map(|(reason, limit, actual)| (reason as u8, limit, actual)))
     }
 
     /// Return how many events wait to be read.
@@ -222,6 +244,10 @@ impl PyEngine {
     fn state_hash(&self) -> PyResult<u64> {
         Ok(self.desk.hold()?.engine.state_hash())
     }
+}
+
+fn no_journal() -> PyErr {
+    PyValueError::new_err("journal: expected one to be open, was none")
 }
 
 /// Carry out rows at an address; return how many.

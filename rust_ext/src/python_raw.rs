@@ -70,7 +70,9 @@ fn fail(py: Python<'_>, error: PyErr) -> *mut ffi::PyObject {
 #[inline(always)]
 fn carry_out(owner: &PyEngine, message: &Message) -> PyResult<c_long> {
     let mut hold = owner.desk.hold()?;
-    let Desk { engine, journal } = &mut *hold;
+    let Desk {
+        engine, journal, ..
+    } = &mut *hold;
     if !engine.has_room_for_events() {
         return Err(full());
     }

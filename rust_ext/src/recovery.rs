@@ -1,7 +1,7 @@
 //! Reading a journal: every whole group, no other, and the engine they make.
 
 use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::io::Read as _;
 use std::path::Path;
 
 use crate::engine::{Engine, Size};
@@ -10,6 +10,7 @@ use crate::journal::{
     NARROW_BIT, RECORD_HEAD_BYTES,
 };
 use crate::message::{Command, Message};
+use crate::snapshot::{self, PassedOver};
 
 /// What was cut off the end of a journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,10 @@ pub struct Recovered {
     pub commands: u64,
     /// What was cut off, if anything was.
     pub cut: Option<Cut>,
+    /// How many commands the snapshot had been told that this began with, if it did.
+    pub from_snapshot: Option<u64>,
+    /// Newer snapshots that could not be used.
+    pub passed_over: Vec<PassedOver>,
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u64> {
@@ -56,96 +61,105 @@ fn size_of_header(bytes: &[u8]) -> Result<Size, JournalError> {
     })
 }
 
-/// Read a journal, cut off a torn end, and rebuild the engine.
+/// Read a journal, cut off a torn end, and rebuild the engine: from the newest good snapshot beside
+/// it and what came after, or from the beginning.
 ///
 /// # Errors
 /// `Header` or `Damaged` when the file is not a whole journal; `Io` when the disk says no.
 pub fn recover(path: &Path) -> Result<Recovered, JournalError> {
     let mut bytes = vec![];
     File::open(path)?.read_to_end(&mut bytes)?;
-    let recovered = replay(&bytes)?;
-    if let Some(cut) = recovered.cut {
+    let read = read(&bytes)?;
+    if let Some(cut) = read.cut {
         let file = OpenOptions::new().write(true).open(path)?;
         file.set_len(cut.offset)?;
         file.sync_all()?;
     }
-    Ok(recovered)
+    let found = snapshot::newest(path, read.size, read.commands)?;
+    Ok(Recovered {
+        passed_over: found.passed_over,
+        ..read.carry_out(found.newest)
+    })
 }
 
-/// Rebuild an engine from a journal's bytes.
+/// Rebuild an engine from a journal's bytes alone.
 ///
 /// # Errors
 /// `Header` or `Damaged`.
 pub fn replay(bytes: &[u8]) -> Result<Recovered, JournalError> {
+    Ok(read(bytes)?.carry_out(None))
+}
+
+/// A journal's commands, as they lie in its records.
+struct Read<'a> {
+    size: Size,
+    records: Vec<(bool, &'a [u8])>,
+    commands: u64,
+    cut: Option<Cut>,
+}
+
+fn read(bytes: &[u8]) -> Result<Read<'_>, JournalError> {
     let size = size_of_header(bytes)?;
-    let mut engine = Engine::new(check_size(size)?);
-    let (mut commands, mut at) = (0, HEADER_BYTES);
+    let mut read = Read {
+        size: size.checked().ok_or(JournalError::Header)?,
+        records: vec![],
+        commands: 0,
+        cut: None,
+    };
+    let mut at = HEADER_BYTES;
     while at < bytes.len() {
         let rest = bytes.get(at..).unwrap_or_default();
-        match record(rest, commands) {
+        let (offset, bytes) = (at as u64, rest.len() as u64);
+        match record(rest, read.commands) {
             Ok((is_narrow, rows)) => {
-                commands += carry_out(&mut engine, is_narrow, rows);
+                let width = if is_narrow {
+                    MESSAGE_BYTES
+                } else {
+                    COMMAND_BYTES
+                };
+                read.commands += (rows.len() / width) as u64;
+                read.records.push((is_narrow, rows));
                 at += RECORD_HEAD_BYTES + COUNT_BYTES + rows.len();
             }
             Err((found, true)) => {
-                let (offset, bytes) = (at as u64, rest.len() as u64);
-                let cut = Some(Cut {
+                read.cut = Some(Cut {
                     offset,
                     bytes,
                     found,
                 });
-                return Ok(Recovered {
-                    engine,
-                    commands,
-                    cut,
-                });
+                return Ok(read);
             }
-            Err((found, false)) => {
-                return Err(JournalError::Damaged {
-                    offset: at as u64,
-                    found,
-                });
-            }
+            Err((found, false)) => return Err(JournalError::Damaged { offset, found }),
         }
     }
-    Ok(Recovered {
-        engine,
-        commands,
-        cut: None,
-    })
+    Ok(read)
 }
 
-fn carry_out(engine: &mut Engine, is_narrow: bool, rows: &[u8]) -> u64 {
-    let mut count = 0;
-    let mut tell = |command: Command| {
-        engine.command(&command);
-        engine.clear_events();
-        count += 1;
-    };
-    if is_narrow {
-        let rows = rows.as_chunks().0.iter();
-        rows.for_each(|row| tell(Message::decode(row).into()));
-    } else {
-        rows.as_chunks()
-            .0
-            .iter()
-            .for_each(|row| tell(Command::decode(row)));
-    }
-    count
-}
-
-/// A header that asks for more than a process can hold is damage.
-fn check_size(size: Size) -> Result<Size, JournalError> {
-    let lines = u64::from(size.books) * u64::from(size.accounts);
-    let fits = lines <= 1 << 24
-        && size.books <= 1 << 16
-        && size.orders <= 1 << 24
-        && size.pages <= 1 << 24
-        && size.events <= 1 << 26;
-    if fits {
-        Ok(size)
-    } else {
-        Err(JournalError::Header)
+impl Read<'_> {
+    /// Tell a snapshot's engine, or a new one, every command it was not told yet.
+    fn carry_out(self, snapshot: Option<(Engine, u64)>) -> Recovered {
+        let from_snapshot = snapshot.as_ref().map(|(_, told)| *told);
+        let (mut engine, told) = snapshot.unwrap_or_else(|| (Engine::new(self.size), 0));
+        let rows = self.records.iter().flat_map(|(is_narrow, rows)| {
+            let (narrow, wide) = if *is_narrow {
+                (rows.as_chunks().0, &[][..])
+            } else {
+                (&[][..], rows.as_chunks().0)
+            };
+            let narrow = narrow.iter().map(|row| Message::decode(row).into());
+            narrow.chain(wide.iter().map(Command::decode))
+        });
+        for command in rows.skip(usize::try_from(told).unwrap_or(usize::MAX)) {
+            engine.command(&command);
+            engine.clear_events();
+        }
+        Recovered {
+            engine,
+            commands: self.commands,
+            cut: self.cut,
+            from_snapshot,
+            passed_over: vec![],
+        }
     }
 }
 

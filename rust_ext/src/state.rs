@@ -66,6 +66,11 @@ impl Engine {
                 line.realised,
             ]);
             mix.money(&[line.position_max, line.located, i64::from(line.order_max)]);
+            mix.add(u64::from(line.fills));
+        }
+        mix.add(self.risk.rate_window);
+        for most in &self.risk.open_orders_max {
+            mix.add(u64::from(*most));
         }
         for (owner, halted) in self.risk.accounts.iter().zip(&self.risk.halted) {
             mix.money(&[owner.gross, owner.gross_max, owner.notional_max, owner.cash]);
@@ -77,6 +82,11 @@ impl Engine {
             mix.add(owner.rate_ends);
             mix.add(u64::from(owner.rate_count) << 32 | u64::from(owner.rate_max));
         }
+        self.mix_books(mix);
+        mix.add(u64::from(self.risk.all_halted));
+    }
+
+    fn mix_books(&self, mix: &mut Mix) {
         for book in &self.books {
             mix.money(&[
                 book.band.0,
@@ -92,7 +102,7 @@ impl Engine {
             ]);
             mix.money(&[book.bar.open, book.bar.high, book.bar.low, book.bar.close]);
             mix.add(book.bar.volume);
+            mix.add(book.bar.fills);
         }
-        mix.add(u64::from(self.risk.all_halted));
     }
 }

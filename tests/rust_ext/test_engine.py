@@ -130,8 +130,31 @@ def test_a_journal_rebuilds_the_engine_that_wrote_it(tmp_path: Path, engine: Eng
     engine.submit(1, 0, 0, Side.SELL, 51, 10)
     face.apply(engine, [{"kind": Kind.NEW, "id": 2, "price": 52, "quantity": 4, "account": 1}])
     assert engine.wait() == 2
-    again, commands, cut_bytes = Engine.recover(path)
-    assert (commands, cut_bytes) == (2, 0)
+    again, found = Engine.recover(path)
+    assert (found.commands, found.cut_bytes, found.from_snapshot) == (2, 0, None)
+    assert again.state_hash() == engine.state_hash()
+
+
+def test_a_snapshot_stands_for_what_came_before_it_and_a_bad_one_is_passed_over(
+    tmp_path: Path, engine: Engine
+) -> None:
+    path = tmp_path / "engine.journal"
+    with pytest.raises(ValueError, match="journal: expected one to be open, was none"):
+        engine.write_snapshot()
+    engine.open_journal(path)
+    for order_id in range(5):
+        engine.submit(order_id, 0, 0, Side.SELL, 51, 10)
+        assert engine.write_snapshot() == order_id + 1
+    engine.cancel(0, 0, 0)
+    engine.wait()
+    again, found = Engine.recover(path)
+    assert (found.commands, found.from_snapshot, found.passed_over) == (6, 5, [])
+    assert again.state_hash() == engine.state_hash()
+
+    newest = max(tmp_path.glob("*.snapshot"))
+    newest.write_bytes(newest.read_bytes()[:-1])
+    again, found = Engine.recover(path)
+    assert (found.from_snapshot, found.passed_over) == (4, [f"{newest}: found another length"])
     assert again.state_hash() == engine.state_hash()
 
 

@@ -10,7 +10,7 @@ use std::process::{Command as Process, Stdio};
 
 use engine::journal::{Durability, Journal};
 use engine::recovery::{recover, replay};
-use engine::{Engine, Size};
+use engine::{Engine, Size, snapshot};
 use random::Random;
 
 const SIZE: fn() -> Size = || Size {
@@ -20,9 +20,11 @@ const SIZE: fn() -> Size = || Size {
 
 /// A place of this test's own, empty.
 fn place(name: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("tradeops-journal-{}-{name}", std::process::id()));
-    drop(std::fs::remove_file(&path));
-    path
+    let name = format!("tradeops-journal-{}-{name}", std::process::id());
+    let directory = std::env::temp_dir().join(name);
+    drop(std::fs::remove_dir_all(&directory));
+    std::fs::create_dir(&directory).unwrap();
+    directory.join("engine.journal")
 }
 
 /// An engine after the first `commands` of a seed.
@@ -73,7 +75,7 @@ fn a_replay_has_the_state_of_the_original() {
         recovered.engine.state_hash(),
         after(1, commands).state_hash()
     );
-    std::fs::remove_file(path).unwrap();
+    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
 }
 
 #[test]
@@ -84,7 +86,7 @@ fn a_journal_goes_on_where_it_was_left() {
     assert_eq!(journal.wait().unwrap(), commands + 1);
     drop(journal);
     assert_eq!(recover(&path).unwrap().commands, commands + 1);
-    std::fs::remove_file(path).unwrap();
+    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
 }
 
 #[test]
@@ -106,7 +108,7 @@ fn cut_at_any_byte_it_keeps_every_whole_group_and_no_other() {
     let cut = recover(&path).unwrap().cut.unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().len(), cut.offset);
     assert!(recover(&path).unwrap().cut.is_none());
-    std::fs::remove_file(path).unwrap();
+    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
 }
 
 #[test]
@@ -120,7 +122,7 @@ fn a_changed_byte_is_found_wherever_it_is() {
             assert!(recovered.commands < commands, "byte {at}");
         }
     }
-    std::fs::remove_file(path).unwrap();
+    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
 }
 
 #[test]
@@ -144,7 +146,7 @@ fn any_bytes_are_a_journal_or_an_error_and_never_a_panic() {
             recovered.engine.assert_sound();
         }
     }
-    std::fs::remove_file(path).unwrap();
+    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
 }
 
 /// Not a test of its own: the process that is killed. It says what is safe, line by line.
@@ -155,11 +157,19 @@ fn victim() {
     };
     let mut journal = Journal::create(path.as_ref(), SIZE(), Durability::Synced).unwrap();
     let (mut random, mut sizes) = (Random(6), Random(7));
+    let mut engine = Engine::new(SIZE());
     loop {
         for _ in 0..1 + sizes.below(50) {
-            append(&mut journal, &random.command());
+            let command = random.command();
+            append(&mut journal, &command);
+            engine.command(&command);
+            engine.clear_events();
         }
-        println!("safe {}", journal.wait().unwrap());
+        let safe = journal.wait().unwrap();
+        println!("safe {safe}");
+        if sizes.below(4) == 0 {
+            snapshot::write(path.as_ref(), &engine, safe).unwrap();
+        }
     }
 }
 
@@ -167,6 +177,7 @@ fn victim() {
 fn killed_at_any_moment_it_loses_nothing_that_was_safe_and_invents_nothing() {
     let kills: u64 = std::env::var("KILLS").map_or(10, |kills| kills.parse().unwrap());
     let mut random = Random(5);
+    let mut with_snapshot = 0;
     for kill in 0..kills {
         let path = place(&format!("killed-{kill}"));
         let mut victim = Process::new(std::env::current_exe().unwrap())
@@ -201,10 +212,14 @@ fn killed_at_any_moment_it_loses_nothing_that_was_safe_and_invents_nothing() {
             "lost: {safe} were safe, {} are there",
             recovered.commands
         );
-        assert_eq!(
-            recovered.engine.state_hash(),
-            after(6, recovered.commands).state_hash()
+        let expected = after(6, recovered.commands).state_hash();
+        assert_eq!(recovered.engine.state_hash(), expected);
+        assert!(
+            recovered.passed_over.is_empty(),
+            "a snapshot is whole or not there"
         );
-        std::fs::remove_file(path).unwrap();
+        with_snapshot += u64::from(recovered.from_snapshot.is_some());
+        std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
     }
+    assert!(with_snapshot > 0, "no kill met a snapshot");
 }

@@ -126,7 +126,9 @@ class Gate:
         return engine
 
     def _limit_rows(self, asked: _Asked) -> Rows:
-        limits = self._limits
+        limits, context = self._limits, asked.context
+        # To the engine the open orders were all sent just now.
+        counted = len(context.open_orders)
         away = asked.reference_ticks * limits.price_collar_bps_max // _BPS
         low, high = max(1, asked.reference_ticks - away), asked.reference_ticks + away
         # A desk over its limits must be able to get out.
@@ -138,7 +140,7 @@ class Gate:
             Limit.POSITION: self._position_max(asked),
             Limit.GROSS_EXPOSURE: None if gross_usd is None else to_ticks(gross_usd),
             Limit.OPEN_ORDERS: limits.open_orders_max,
-            Limit.RATE: per_minute and max(per_minute - asked.context.orders_in_minute, 0),
+            Limit.RATE: per_minute and counted + max(per_minute - context.orders_in_minute, 0),
             Limit.SHORT_LOCATE: limits.short_quantity_max,
         }
         return [

@@ -18,8 +18,9 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from trading_core import durable
 from trading_core.access.api_token import STACK, ApiToken, Caller, Scope
-from trading_core.clock import seconds
+from trading_core.clock import seconds, stopwatch_seconds
 from trading_core.errors import ConfigurationError, Unreachable
+from trading_core.health import Health
 from trading_core.storage.connect import Database
 from trading_core.storage.operations.control_api import tokens
 
@@ -27,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 _STACK_CALLS_PER_MINUTE = 12_000
 _READ_EVERY = seconds(1)
+_FRESH_SECONDS = 10.0
 _CALLERS = TypeAdapter(tuple[Caller, ...])
 
 
@@ -51,6 +53,7 @@ class TokenBook(AbstractContextManager["TokenBook"]):
         self._database = database
         self._read_every = read_every
         self._callers = {caller.id: caller for caller in _kept(self._path)}
+        self._read_at_seconds: float | None = None
         self._stopping = Event()
         self._thread = Thread(target=self._keep_reading, name="tokens", daemon=True)
 
@@ -81,9 +84,21 @@ class TokenBook(AbstractContextManager["TokenBook"]):
         """
         with self._database.transaction() as connection:
             found = {caller.id: caller for caller in tokens.callers(connection)}
+        self._read_at_seconds = stopwatch_seconds()
         if found != self._callers:
             self._callers = found
             self._keep(found.values())
+
+    def health(self) -> Health:
+        """Return whether the table was read lately; asks nobody."""
+        if self._read_at_seconds is None:
+            return Health(ok=False, detail="tokens not read yet", needed=False)
+        age_seconds = stopwatch_seconds() - self._read_at_seconds
+        return Health(
+            ok=age_seconds <= _FRESH_SECONDS,
+            detail=f"tokens read {age_seconds:.0f} s ago",
+            needed=False,
+        )
 
     def note_revoked(self, token_id: str, at: datetime) -> None:
         """Let a token count for nothing from this moment, before the table is read again."""

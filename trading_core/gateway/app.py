@@ -63,7 +63,7 @@ def gateway_app(settings: Settings) -> FastAPI:
         checks={
             # The kill switch works without any of them: the gateway is well even when they are not.
             "database": lambda: replace(parts.trading.health(), needed=False),
-            "operations database": lambda: replace(parts.operations.health(), needed=False),
+            "tokens": parts.book.health,
             "trade_executor": lambda: _health_of(parts.executor),
         },
         status=lambda: {
@@ -95,7 +95,7 @@ class _Parts:
         self.endpoint = Endpoint.of(settings)
         self.executor = Peer(settings, "trade_executor")
         self.log = CallLog(settings.root, self._records)
-        self._book = TokenBook(settings.root, settings.secret("control_token"), self._records)
+        self.book = TokenBook(settings.root, settings.secret("control_token"), self._records)
         exchange = Replay(self.endpoint)
         self.driver = SessionDriver(
             exchange,
@@ -110,7 +110,7 @@ class _Parts:
 
     def door(self) -> Door:
         clock = SystemClock()
-        return Door(Gatekeeper(self._book, clock), self.log, clock, self.metrics)
+        return Door(Gatekeeper(self.book, clock), self.log, clock, self.metrics)
 
     def handlers(self) -> Handlers:
         return {
@@ -122,7 +122,7 @@ class _Parts:
     @contextmanager
     def running(self) -> Iterator[None]:
         with ExitStack() as opened:
-            for part in (self.trading, self.operations, self._records, self.log, self._book):
+            for part in (self.trading, self.operations, self._records, self.log, self.book):
                 opened.enter_context(part)
             opened.callback(self.driver.close)
             self.driver.resume()

@@ -68,6 +68,22 @@ class HaltReport(BaseModel):
         )
 
 
+class CancelReport(BaseModel):
+    """What was done to take back every open order, and what a second look found.
+
+    Attributes:
+        cancelled: Orders taken back at the exchange, by whoever did it.
+        open_orders: Orders still open there; None when it did not tell.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    cancelled: int
+    open_orders: int | None
+    confirmed: bool
+    steps: list[Step]
+
+
 def halt_now(settings: Settings, reason: str, actor: str) -> HaltReport:
     """Halt trading through the gateway, or without it.
 
@@ -98,6 +114,15 @@ def halt_core(settings: Settings, request: HaltRequest, fence: int | None = None
     attempt = _Attempt(settings, request, fence)
     try:
         return attempt.run()
+    finally:
+        attempt.close()
+
+
+def cancel_core(settings: Settings) -> CancelReport:
+    """Empty the exchange's book: by the executor, and round it when it does not answer."""
+    attempt = _Attempt(settings, HaltRequest("", ""), None)
+    try:
+        return attempt.cancel()
     finally:
         attempt.close()
 
@@ -137,6 +162,16 @@ class _Attempt:
             steps=self._steps,
         )
 
+    def cancel(self) -> CancelReport:
+        self._try("executor", self._sweep)
+        self._try("exchange", self._empty_the_book)
+        return CancelReport(
+            cancelled=self._cancelled,
+            open_orders=self._open_orders,
+            confirmed=self._open_orders == 0,
+            steps=self._steps,
+        )
+
     def _try(self, name: str, act: Callable[[], str]) -> bool:
         try:
             step = Step(name=name, ok=True, detail=act())
@@ -159,6 +194,11 @@ class _Attempt:
         answer = self._executor.post("/halt", body)
         self._cancelled = int(answer.get("cancelled", 0))
         return f"halted, {self._cancelled} orders cancelled"
+
+    def _sweep(self) -> str:
+        answer = self._executor.post("/orders/cancel-all", {})
+        self._cancelled = int(answer.get("cancelled", 0))
+        return f"{self._cancelled} orders cancelled"
 
     def _empty_the_book(self) -> str:
         if self._broker.orders("open"):

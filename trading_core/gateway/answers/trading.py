@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import Response
 
 from trading_core.gateway.call import Call
-from trading_core.gateway.protect import HaltReport, halt_core
+from trading_core.gateway.protect import CancelReport, HaltReport, cancel_core, halt_core
 from trading_core.gateway.router import Handlers
 from trading_core.gateway.words import EnableWord, HaltWord, PermitWord
 from trading_core.halt_request import HaltRequest, Kind
@@ -64,9 +64,11 @@ class TradingAnswers:
         """Close the breaker."""
         return self._executor.post("/breaker/reset", self._fenced(call.word))
 
-    def cancel_all(self) -> Any:
-        """Take back every open order."""
-        return self._executor.post("/orders/cancel-all", {})
+    def cancel_all(self, response: Response) -> CancelReport:
+        """Take back every open order, round whatever does not answer."""
+        report = cancel_core(self._settings)
+        response.status_code = 200 if report.confirmed else 504
+        return report
 
     def _halted(self, call: Call[HaltWord], kind: Kind, response: Response) -> HaltReport:
         word = call.word

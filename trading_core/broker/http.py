@@ -154,7 +154,7 @@ class Door:
         return Denied(
             status,
             body.get("code", status),
-            str(body.get("message", "")),
+            _in_words(body),
             str(body.get("next_step", "")),
         )
 
@@ -163,6 +163,13 @@ class Door:
             f"exchange {self._base_url}: expected an answer, was {fact}",
             next_step="see whether it runs: `tradeops status`",
         )
+
+
+def _in_words(body: dict[str, Any]) -> str:
+    """Return a refusal's message with the facts that stand beside it."""
+    said = {"code", "message", "next_step"}
+    facts = [f"{name} {value}" for name, value in body.items() if name not in said]
+    return str(body.get("message", "")) + (f" ({', '.join(facts)})" if facts else "")
 
 
 def _is_stranger(response: httpx.Response) -> bool:

@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import TypeVar
 
 from trading_core.domain.fills import Fill
 from trading_core.domain.money import MICRO_DOLLAR
+
+# Whole shares in the desk's books, decimals where an exchange deals in parts of a share.
+SharesT = TypeVar("SharesT", int, Decimal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,32 +40,31 @@ class Position:
 
     def after(self, fill: Fill) -> "Position":
         """Return the position once `fill` has happened."""
-        signed = fill.signed_quantity
-        if self.quantity * signed >= 0:
-            return replace(
-                self,
-                quantity=self.quantity + signed,
-                cost_basis_usd=self.cost_basis_usd + signed * fill.price_usd,
-            )
-        closing = min(abs(signed), abs(self.quantity)) * (1 if signed > 0 else -1)
-        closed = self._after_closing(closing, fill.price_usd)
-        return closed._after_opening(signed - closing, fill.price_usd)  # noqa: SLF001 - one class
-
-    def _after_closing(self, signed: int, price_usd: Decimal) -> "Position":
-        share = (self.cost_basis_usd * -signed / self.quantity).quantize(
-            MICRO_DOLLAR, ROUND_HALF_EVEN
+        quantity, cost_usd, realized_usd = traded(
+            self.quantity, self.cost_basis_usd, fill.signed_quantity, fill.price_usd
         )
-        cost = self.cost_basis_usd if signed == -self.quantity else share
         return replace(
             self,
-            quantity=self.quantity + signed,
-            cost_basis_usd=self.cost_basis_usd - cost,
-            realized_pnl_usd=self.realized_pnl_usd - signed * price_usd - cost,
+            quantity=quantity,
+            cost_basis_usd=cost_usd,
+            realized_pnl_usd=self.realized_pnl_usd + realized_usd,
         )
 
-    def _after_opening(self, signed: int, price_usd: Decimal) -> "Position":
-        return replace(
-            self,
-            quantity=self.quantity + signed,
-            cost_basis_usd=self.cost_basis_usd + signed * price_usd,
-        )
+
+def traded(
+    quantity: SharesT, cost_usd: Decimal, signed: SharesT, price_usd: Decimal
+) -> tuple[SharesT, Decimal, Decimal]:
+    """Return quantity, cost and profit made once `signed` shares were traded, at average cost.
+
+    Args:
+        quantity: Shares held, negative when short, that cost `cost_usd`.
+        signed: Shares gained, or given when negative.
+    """
+    if quantity * signed >= 0:
+        return quantity + signed, cost_usd + signed * price_usd, Decimal(0)
+    closing = signed if abs(signed) <= abs(quantity) else -quantity
+    share_usd = (cost_usd * -closing / quantity).quantize(MICRO_DOLLAR, ROUND_HALF_EVEN)
+    closed_usd = cost_usd if closing == -quantity else share_usd
+    opening = signed - closing
+    left_usd = cost_usd - closed_usd + opening * price_usd
+    return quantity + signed, left_usd, -closing * price_usd - closed_usd

@@ -1,4 +1,4 @@
-"""The exchange itself: a state machine moved by orders and by the clock, and by nothing else.
+"""The exchange itself: a state machine moved by commands and by the clock, and by nothing else.
 
 The same commands on the same tape lead to the same state, to the last id, so a journal of commands
 is all that has to survive. It does no I/O and reads no clock.
@@ -6,15 +6,18 @@ is all that has to survive. It does no I/O and reads no clock.
 A minute goes like this: at its four instants the market maker's quotes are replaced from the tape,
 which may trade with resting orders; orders that arrive between minutes meet the last of them. An
 order sent while the exchange is closed waits for the next open. At the close day orders expire.
+Before the open and after the close only orders that ask for extended hours trade.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum, auto
 
-from trading_core.domain.orders import OrderRequest, OrderStatus, OrderType, Side
-from trading_core.paper.account import Account
-from trading_core.paper.liquidity import Liquidity, Trade
+from trading_core.paper import groups
+from trading_core.paper.account.account import Account
+from trading_core.paper.account.configuration import Configuration
+from trading_core.paper.floor import Floor, ShownQuote
 from trading_core.paper.market.sessions import SessionSpec
 from trading_core.paper.market.tape import (
     QUOTE_OFFSETS_SECONDS,
@@ -23,17 +26,19 @@ from trading_core.paper.market.tape import (
     TradeBar,
     quote_states,
 )
-from trading_core.paper.orders import (
-    Execution,
-    PaperOrder,
-    Refusal,
-    derived_id,
-    duplicate,
-    forbidden,
-    unprocessable,
-)
+from trading_core.paper.orders.order import Execution, PaperOrder, derived_id
+from trading_core.paper.orders.terms import OrderTerms
+from trading_core.paper.orders.words import Duration, Status
 
 _MINUTE = timedelta(minutes=1)
+
+
+class Phase(Enum):
+    """Which orders trade: none, those of extended hours, or all."""
+
+    CLOSED = auto()
+    EXTENDED = auto()
+    OPEN = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +50,12 @@ class Update:
     execution: Execution | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ShownQuote:
-    """The newest quote of a symbol."""
-
-    at: datetime
-    state: QuoteState
-
-
 class Exchange:
     """One session of one account.
 
     Attributes:
         now: Market time.
-        quotes: The newest quote of each symbol that has been quoted.
+        equity_usd: The account's equity at the end of each minute of trading so far.
     """
 
     def __init__(self, spec: SessionSpec, tape: Tape, account: Account) -> None:
@@ -67,15 +64,20 @@ class Exchange:
         self.account = account
         self.session_id = derived_id(account.number, "session", spec.date)
         self.now = tape.hours.starts_at
-        self.quotes: dict[str, ShownQuote] = {}
-        self._books = {symbol: Liquidity(symbol) for symbol in tape.symbols}
-        # True from the first quote of the open to the close: between them orders are worked.
-        self._working = False
+        self.equity_usd: dict[datetime, Decimal] = {}
+        self.floor = Floor(account, tape.symbols, self._tell)
+        self._phase = Phase.EXTENDED
         self._updates: list[Update] = []
         account.begin_session()
         self._orders_before = len(account.orders)
         self._executions_before = len(account.executions)
         self._show_opening_quotes()
+        self._enter_all(self.now)
+
+    @property
+    def quotes(self) -> dict[str, ShownQuote]:
+        """The newest quote of each symbol that has been quoted."""
+        return self.floor.quotes
 
     @property
     def is_open(self) -> bool:
@@ -93,6 +95,8 @@ class Exchange:
         return (
             self.now == self.tape.hours.starts_at
             and len(self.account.orders) == self._orders_before
+            and not self.floor.halted
+            and not self.account.located
         )
 
     @property
@@ -105,43 +109,65 @@ class Exchange:
         updates, self._updates = self._updates, []
         return updates
 
-    def refusal_of(self, request: OrderRequest) -> Refusal | None:
-        """Return why an order would not be taken, or None."""
-        if self.account.order_by_client_id(request.client_order_id) is not None:
-            return duplicate()
-        if request.symbol not in self.tape.symbols:
-            return unprocessable(f'asset "{request.symbol}" not found')
-        if not self.account.marks.get(request.symbol):
-            return unprocessable(f"{request.symbol} has not been quoted yet")
-        if any(_would_meet(request, other.request) for other in self.account.open_orders()):
-            return forbidden("potential wash trade detected: opposite side order exists")
-        needed = self.account.opening_notional_usd(request)
-        available = self.account.buying_power_usd()
-        if needed > available:
-            return forbidden(f"insufficient buying power: ${needed} needed, ${available} available")
-        return None
-
-    def submit(self, request: OrderRequest) -> PaperOrder:
-        """Take an order that `refusal_of` does not refuse, and trade what can be traded."""
+    def submit(self, request: OrderTerms) -> PaperOrder:
+        """Take an order that admission does not refuse, and trade what can be traded."""
         order = self.account.add_order(request, self.now)
+        legs = self._add_legs(order)
         self._tell("new", order)
-        if self._working:
-            self._work(order)
+        for one in (order, *(leg for leg in legs if groups.stands_by(self.account, leg))):
+            self._enter(one, self.now)
         return order
 
+    def replace(self, order: PaperOrder, request: OrderTerms) -> PaperOrder:
+        """Put an order of other terms in the place of an open one; return the new one."""
+        place = {"parent_id": order.parent_id, "role": order.role, "status": Status.NEW}
+        if order.status is Status.HELD:
+            place["status"] = Status.HELD
+        new = self.account.add_order(request, self.now)
+        for name, value in place.items():
+            setattr(new, name, value)
+        new.replaces, order.replaced_by = order.id, new.id
+        for leg in self.account.legs_of(order):
+            leg.parent_id = new.id
+            if leg.status is Status.HELD:
+                leg.quantity = new.quantity
+        self.floor.end(order, Status.REPLACED, self.now)
+        self._tell("new", new)
+        if new.is_live or groups.stands_by(self.account, new):
+            self._enter(new, self.now)
+        return new
+
     def cancel(self, order: PaperOrder) -> None:
-        """Take an open order back."""
-        self._end(order, OrderStatus.CANCELED)
+        """Take an open order back, and those that depend on it."""
+        self.floor.end(order, Status.CANCELED, self.now)
 
     def cancel_all(self) -> list[PaperOrder]:
         """Take every open order back, and return them."""
         orders = self.account.open_orders()
         for order in orders:
-            self.cancel(order)
+            if order.is_open:
+                self.cancel(order)
         return orders
 
+    def configure(self, configuration: Configuration) -> None:
+        """Change the account's configuration."""
+        self.account.configuration = configuration
+
+    def locate(self, symbol: str, shares: int) -> None:
+        """Lend shares to sell short today."""
+        self.account.located[symbol] = self.account.located.get(symbol, 0) + shares
+
+    def halt(self, symbol: str) -> None:
+        """Stop trading in a symbol; orders are taken and wait."""
+        self.floor.halt(symbol)
+
+    def resume(self, symbol: str) -> None:
+        """Trade a halted symbol again."""
+        self.floor.resume(symbol)
+        self._enter_all(self.now, symbol)
+
     def advance(self, to: datetime) -> None:
-        """Move market time to `to`, a whole minute not after the close; never backwards."""
+        """Move market time to `to`, a whole minute of the day; never backwards."""
         while self.now < to:
             self._play_minute()
 
@@ -153,9 +179,36 @@ class Exchange:
         starts = ((self.tape.starts_at(minute), bar) for minute, bar in trades.items())
         return [(at, bar) for at, bar in starts if first <= at <= last]
 
+    def _add_legs(self, order: PaperOrder) -> list[PaperOrder]:
+        legs = []
+        for role, terms in order.request.legs():
+            name = derived_id(self.account.number, "client", len(self.account.orders) + 1)
+            leg = self.account.add_order(replace(terms, client_order_id=name), self.now)
+            leg.parent_id, leg.role, leg.status = order.id, role, Status.HELD
+            legs.append(leg)
+        return legs
+
+    def _enter(self, order: PaperOrder, at: datetime) -> None:
+        """Bring an order to the floor, if it is its time."""
+        if order.request.time_in_force is Duration.CLS:
+            return
+        if self._phase is Phase.OPEN or (
+            self._phase is Phase.EXTENDED and order.request.extended_hours
+        ):
+            self.floor.enter(order, at)
+
+    def _enter_all(self, at: datetime, symbol: str | None = None) -> None:
+        for order in self.account.open_orders():
+            if symbol is not None and order.request.symbol != symbol:
+                continue
+            if order.is_live or groups.stands_by(self.account, order):
+                self._enter(order, at)
+
     def _play_minute(self) -> None:
-        minute = self.tape.minute_at(self.now)
-        trading = self.is_open
+        hours, minute = self.tape.hours, self.tape.minute_at(self.now)
+        opening = self.is_open and self._phase is not Phase.OPEN
+        if opening:
+            self.floor.clear()
         states = {
             symbol: quote_states(tape.quotes[minute])
             for symbol, tape in self.tape.symbols.items()
@@ -164,33 +217,42 @@ class Exchange:
         for index, offset_seconds in enumerate(QUOTE_OFFSETS_SECONDS):
             at = self.now + timedelta(seconds=offset_seconds)
             for symbol, path in states.items():
-                self._show(symbol, path[index], at, trading=trading)
-            if trading and not self._working:
-                self._open(at)
+                self._show(symbol, path[index], at)
+            if opening and index == 0:
+                self._phase = Phase.OPEN
+                self._enter_all(at)
         self.now += _MINUTE
-        if self.done:
+        if self._phase is Phase.OPEN:
+            self.equity_usd[self.now - _MINUTE] = self.account.equity_usd()
+        if self.now == hours.closes_at:
             self._close()
+        if self.now == hours.ends_at:
+            self._end_day()
 
     def _close(self) -> None:
-        self._working = False
-        # Nothing is matched any more; what outlives the day waits for the next open.
-        self._books = {}
-        for order in self.account.expire_day_orders(self.now):
-            self._tell(OrderStatus.EXPIRED.value, order)
-
-    def _open(self, at: datetime) -> None:
-        self._working = True
         for order in self.account.open_orders():
-            self._work(order, at)
+            if order.is_live and order.request.time_in_force is Duration.CLS:
+                self.floor.enter(order, self.now)
+        for order in self.account.expire_day_orders(self.now):
+            self._tell(Status.EXPIRED.value, order)
+        self.account.closes_usd[self.spec.date] = self.account.equity_usd()
+        self._phase = Phase.EXTENDED
+        self.floor.clear()
+        self._enter_all(self.now)
 
-    def _show(self, symbol: str, state: QuoteState | None, at: datetime, *, trading: bool) -> None:
+    def _end_day(self) -> None:
+        self._phase = Phase.CLOSED
+        # What outlives the day, or was sent after the close, waits for the next open.
+        self.floor.clear()
+        for order in self.account.expire_day_orders(self.now, extended=True):
+            self._tell(Status.EXPIRED.value, order)
+
+    def _show(self, symbol: str, state: QuoteState | None, at: datetime) -> None:
         if state is None:
             return
-        self.quotes[symbol] = ShownQuote(at, state)
         if state.bid_size and state.ask_size:
             self.account.marks[symbol] = state.bid_ticks + state.ask_ticks
-        if trading:
-            self._settle(self._books[symbol].show(state), at)
+        self.floor.show(symbol, ShownQuote(at, state), trading=self._phase is not Phase.CLOSED)
 
     def _show_opening_quotes(self) -> None:
         minute = self.tape.minute_at(self.now)
@@ -198,39 +260,7 @@ class Exchange:
             earlier = tape.quote_before(minute)
             if earlier is not None:
                 at = self.tape.starts_at(earlier[0]) + _MINUTE
-                self._show(symbol, quote_states(earlier[1])[-1], at, trading=False)
-
-    def _work(self, order: PaperOrder, at: datetime | None = None) -> None:
-        book = self._books.get(order.request.symbol)
-        if book is None:
-            return
-        self._settle(book.work(order), at or self.now)
-        if order.is_open and order.request.type is OrderType.MARKET:
-            # Nothing is left in the book for it, and a market order does not wait.
-            self._end(order, OrderStatus.CANCELED, at)
-
-    def _settle(self, trades: Sequence[Trade], at: datetime) -> None:
-        for trade in trades:
-            order = self.account.orders[trade.order_sequence - 1]
-            execution = self.account.execute(order, trade.quantity, trade.price_ticks, at)
-            self._tell("partial_fill" if order.is_open else "fill", order, execution)
-
-    def _end(self, order: PaperOrder, status: OrderStatus, at: datetime | None = None) -> None:
-        book = self._books.get(order.request.symbol)
-        if book is not None:
-            book.withdraw(order)
-        order.end(status, at or self.now)
-        self._tell(status.value, order)
+                self._show(symbol, quote_states(earlier[1])[-1], at)
 
     def _tell(self, event: str, order: PaperOrder, execution: Execution | None = None) -> None:
         self._updates.append(Update(event, replace(order), execution))
-
-
-def _would_meet(one: OrderRequest, other: OrderRequest) -> bool:
-    """Whether two orders of one account could trade with each other."""
-    if one.symbol != other.symbol or one.side is other.side:
-        return False
-    buy, sell = (one, other) if one.side is Side.BUY else (other, one)
-    if buy.limit_price_usd is None or sell.limit_price_usd is None:
-        return True
-    return buy.limit_price_usd >= sell.limit_price_usd

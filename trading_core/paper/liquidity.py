@@ -13,13 +13,15 @@ from trading_core.engine import Engine, EventKind, Flag, Reason, TimeInForce, ev
 from trading_core.engine import Side as EngineSide
 from trading_core.errors import InvariantViolated
 from trading_core.paper.market.tape import QuoteState
-from trading_core.paper.orders import PaperOrder
+from trading_core.paper.orders.order import PaperOrder
+from trading_core.paper.orders.words import Duration
 
 _OPPOSITE = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
 _SIDES = {Side.BUY: EngineSide.BUY, Side.SELL: EngineSide.SELL}
 # In the engine: one book, the maker's account and the clients'.
 _BOOK, _MAKER, _CLIENTS = 0, 0, 1
 _OPEN_ORDERS_MAX = 16_384
+_TIMES = {Duration.IOC: TimeInForce.IOC, Duration.FOK: TimeInForce.FOK}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,13 @@ class Liquidity:
         if self._locked:
             self._retract(order.request.side)
             trades = self._place(wanted)
-        book_id = 2 * order.sequence + 1
-        return trades + self._enter(book_id, order.request.side, order.remaining, order.limit_ticks)
+        return trades + self._enter(
+            2 * order.sequence + 1,
+            order.request.side,
+            int(order.remaining),
+            order.limit_ticks,
+            _TIMES.get(order.request.time_in_force, TimeInForce.GTC),
+        )
 
     def withdraw(self, order: PaperOrder) -> None:
         """Take a client's order out of the book, if it is there."""
@@ -101,7 +108,12 @@ class Liquidity:
         offer.book_id = None
 
     def _enter(
-        self, book_id: int, side: Side, quantity: int, limit_ticks: int | None
+        self,
+        book_id: int,
+        side: Side,
+        quantity: int,
+        limit_ticks: int | None,
+        time_in_force: TimeInForce = TimeInForce.GTC,
     ) -> list[Trade]:
         """Let an order trade and its rest stay; without a limit the rest is dropped."""
         answer = self._engine.submit(
@@ -111,10 +123,10 @@ class Liquidity:
             _SIDES[side],
             limit_ticks or 0,
             quantity,
-            TimeInForce.GTC,
+            time_in_force,
             Flag.MARKET if limit_ticks is None else 0,
         )
-        if answer < 0:
+        if answer < 0 and answer != -Reason.FOK_KILLED:
             raise InvariantViolated(
                 f"{self._symbol}: expected the engine to take {quantity} shares at {limit_ticks} "
                 f"ticks, was {Reason(-answer).name}",

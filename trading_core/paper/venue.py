@@ -6,27 +6,33 @@ account as it stood, so starting again never has to replay more than one day.
 
 import fcntl
 import os
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import structlog
 from pydantic import TypeAdapter
 
-from trading_core.domain.money import to_ticks
-from trading_core.domain.orders import OrderRequest
+from trading_core.domain.money import TICKS_PER_DOLLAR, to_ticks
 from trading_core.errors import CheckFailed, ConfigurationError, InvariantViolated
-from trading_core.paper.account import Account
+from trading_core.paper import admission
+from trading_core.paper.account.account import Account
+from trading_core.paper.account.activities import Activity
+from trading_core.paper.account.configuration import Configuration
 from trading_core.paper.exchange import Exchange
 from trading_core.paper.journal import Journal, Record, resume_journal, start_journal
+from trading_core.paper.market.corporate_actions import splits
 from trading_core.paper.market.sessions import SessionSpec, load_tape
-from trading_core.paper.orders import PaperOrder, Refusal, not_found, unprocessable
+from trading_core.paper.orders.order import PaperOrder
+from trading_core.paper.orders.refusals import Refusal, unprocessable
+from trading_core.paper.orders.terms import OrderTerms
 
 log = structlog.get_logger(__name__)
 
 _SPEC = TypeAdapter(SessionSpec)
-_REQUEST = TypeAdapter(OrderRequest)
+_TERMS = TypeAdapter(OrderTerms)
+_CONFIGURATION = TypeAdapter(Configuration)
 _FIRST_ACCOUNT = 1
 
 Command = Callable[[Exchange, Record], object]
@@ -105,26 +111,63 @@ class Venue:
         log.info("session opened", account=account.number, date=str(spec.date), source=spec.source)
         return self.exchange
 
-    def submit(self, request: OrderRequest) -> PaperOrder | Refusal:
+    def submit(self, request: OrderTerms) -> PaperOrder | Refusal:
         """Take an order; raises `Unreachable` when the disk does not."""
         exchange = self.current()
-        refusal = exchange.refusal_of(request)
+        refusal = admission.refusal_of(exchange, request)
         if refusal is not None:
             return refusal
-        record = {"command": "submit", "request": _REQUEST.dump_python(request, mode="json")}
+        record = {"command": "submit", "request": _TERMS.dump_python(request, mode="json")}
         order: PaperOrder = self._carry_out(exchange, record)
         return order
+
+    def replace(self, order_id: str, changes: Mapping[str, Any]) -> PaperOrder | Refusal:
+        """Put an order in the place of an open one; return it, or why not.
+
+        Args:
+            changes: Fields of the open order's terms, and what they shall be.
+        """
+        exchange = self.current()
+        order = exchange.account.order(order_id)
+        refusal = admission.refusal_to_cancel(order, order_id)
+        if order is None or refusal is not None:
+            return refusal or admission.unknown(order_id)
+        terms = admission.terms_left(order, changes)
+        if isinstance(terms, Refusal):
+            return terms
+        refusal = admission.refusal_of(exchange, terms, order)
+        if refusal is not None:
+            return refusal
+        request = _TERMS.dump_python(terms, mode="json")
+        new: PaperOrder = self._carry_out(
+            exchange, {"command": "replace", "order_id": order_id, "request": request}
+        )
+        return new
 
     def cancel(self, order_id: str) -> Refusal | None:
         """Take an order back; return why not, if so."""
         exchange = self.current()
-        order = exchange.account.order(order_id)
-        if order is None:
-            return not_found(f"order {order_id}")
-        if not order.is_open:
-            return unprocessable(f'order is already in "{order.status}" state')
-        self._carry_out(exchange, {"command": "cancel", "order_id": order_id})
-        return None
+        refusal = admission.refusal_to_cancel(exchange.account.order(order_id), order_id)
+        if refusal is None:
+            self._carry_out(exchange, {"command": "cancel", "order_id": order_id})
+        return refusal
+
+    def configure(self, configuration: Configuration) -> None:
+        """Change the account's configuration."""
+        record = {"command": "configure", "to": _CONFIGURATION.dump_python(configuration)}
+        self._carry_out(self.current(), record)
+
+    def locate(self, symbol: str, shares: int) -> None:
+        """Lend shares of a symbol that is hard to borrow, for the rest of the day."""
+        record = {"command": "locate", "symbol": symbol, "shares": shares}
+        self._carry_out(self.current(), record)
+
+    def halt(self, symbol: str, *, halted: bool) -> None:
+        """Halt a symbol of the session, or let it trade again."""
+        exchange = self.current()
+        if halted != (symbol in exchange.floor.halted):
+            command = "halt" if halted else "resume"
+            self._carry_out(exchange, {"command": command, "symbol": symbol})
 
     def cancel_all(self) -> list[PaperOrder]:
         """Take every open order back, and return them."""
@@ -139,9 +182,9 @@ class Venue:
         exchange = self.current()
         if to <= exchange.now:
             return None
-        closes_at = exchange.tape.hours.closes_at
-        if to > closes_at:
-            return unprocessable(f"to: expected at most the close {closes_at}, was {to}")
+        ends_at = exchange.tape.hours.ends_at
+        if to > ends_at:
+            return unprocessable(f"to: expected at most the day's end {ends_at}, was {to}")
         if (to - exchange.tape.hours.midnight) % timedelta(minutes=1):
             return unprocessable(f"to: expected a whole minute, was {to}")
         self._carry_out(exchange, {"command": "advance", "to": to.isoformat()})
@@ -185,7 +228,8 @@ class Venue:
             )
         exchange = Exchange(spec, tape, Account.of(header["account"]))
         for record in records[1:]:
-            if record["at"] != _fingerprint(exchange):
+            # An earlier release wrote the last of them, the cash, as a number.
+            if [*record["at"][:-1], str(record["at"][-1])] != _fingerprint(exchange):
                 raise InvariantViolated(
                     f"journal {self._path}: expected {record['at']} before record {record['n']}, "
                     f"was {_fingerprint(exchange)}",
@@ -199,7 +243,14 @@ class Venue:
 
 
 _COMMANDS: dict[str, Command] = {
-    "submit": lambda exchange, r: exchange.submit(_REQUEST.validate_python(r["request"])),
+    "submit": lambda exchange, r: exchange.submit(_TERMS.validate_python(r["request"])),
+    "replace": lambda exchange, r: exchange.replace(
+        _known(exchange, r["order_id"]), _TERMS.validate_python(r["request"])
+    ),
+    "configure": lambda exchange, r: exchange.configure(_CONFIGURATION.validate_python(r["to"])),
+    "locate": lambda exchange, r: exchange.locate(r["symbol"], r["shares"]),
+    "halt": lambda exchange, r: exchange.halt(r["symbol"]),
+    "resume": lambda exchange, r: exchange.resume(r["symbol"]),
     "cancel": lambda exchange, r: exchange.cancel(_known(exchange, r["order_id"])),
     "cancel_all": lambda exchange, _: exchange.cancel_all(),
     "advance": lambda exchange, r: exchange.advance(datetime.fromisoformat(r["to"])),
@@ -223,22 +274,43 @@ def _fingerprint(exchange: Exchange) -> list[object]:
         exchange.now.isoformat(),
         len(account.orders),
         len(account.executions),
-        account.cash_ticks,
+        str(account.cash_ticks),
     ]
 
 
 def _account_for(spec: SessionSpec, old: Exchange | None) -> Account:
     """Return a fresh copy of the account that the session is for."""
     if old is None:
-        return Account(_number(_FIRST_ACCOUNT), to_ticks(spec.cash_usd))
-    if spec.date <= old.spec.date:
+        account = Account(_number(_FIRST_ACCOUNT), to_ticks(spec.cash_usd))
+    elif spec.date <= old.spec.date:
         following = int(old.account.number.removeprefix("PA")) + 1
-        return Account(_number(following), to_ticks(spec.cash_usd))
-    account = Account.of(old.account.record())
-    if not old.done:
-        # Day orders of a session left before its close end with it.
-        account.expire_day_orders(old.now)
+        account = Account(_number(following), to_ticks(spec.cash_usd))
+    else:
+        account = Account.of(old.account.record())
+        # Day orders of a session left before its end end with it; those sent after the close stay.
+        if not old.done:
+            account.expire_day_orders(old.now)
+        account.expire_day_orders(old.now, extended=True)
+        account.closes_usd.setdefault(old.spec.date, account.equity_usd())
+        _apply_splits(account, spec, after=old.spec.date)
+    account.fee_per_share_ticks = spec.fee_per_share_usd * TICKS_PER_DOLLAR
     return account
+
+
+def _apply_splits(account: Account, spec: SessionSpec, *, after: date) -> None:
+    """Split what is held as it was split since the account's last day."""
+    for split in splits(spec, account.held()):
+        if after < split.ex_date <= spec.date:
+            before = account.quantity(split.symbol)
+            activity = Activity(
+                id=split.id,
+                kind="SPLIT",
+                on=split.ex_date,
+                description=f"{split.new} for {split.old} split of {split.symbol}",
+                symbol=split.symbol,
+                quantity=before * split.ratio - before,
+            )
+            account.apply_split(split.symbol, split.ratio, activity)
 
 
 def _number(count: int) -> str:

@@ -37,8 +37,8 @@ def test_advancing_answers_where_the_clock_stands_and_twice_the_same(
 
 
 def test_a_clock_that_cannot_go_there_says_why(replay: Replay, session: ReplaySession) -> None:
-    with pytest.raises(CheckFailed, match="expected at most the close"):
-        replay.advance(session.closes_at + timedelta(minutes=1))
+    with pytest.raises(CheckFailed, match="expected at most the day's end"):
+        replay.advance(session.closes_at + timedelta(hours=4, minutes=1))
 
 
 def test_bars_that_are_not_there_are_a_setting_to_correct(replay: Replay, tmp_path: Path) -> None:

@@ -10,13 +10,15 @@ from tests.fix_service import served
 from trading_core.broker import keys
 from trading_core.broker.http import Endpoint
 from trading_core.broker.keys import KeyFiles
-from trading_core.domain.orders import OrderRequest, OrderType, Side, TimeInForce
-from trading_core.paper.account import Account
+from trading_core.domain.orders import Side
+from trading_core.paper.account.account import Account
 from trading_core.paper.door.app import paper_app
 from trading_core.paper.exchange import Exchange
 from trading_core.paper.market.hours import hours_of
 from trading_core.paper.market.sessions import SessionSpec
 from trading_core.paper.market.tape import Prices, QuoteBar, SymbolTape, Tape, TradeBar, make_tape
+from trading_core.paper.orders.terms import OrderTerms
+from trading_core.paper.orders.words import Duration, OrderKind
 from trading_core.settings import Settings
 
 DAY = date(2024, 3, 5)
@@ -75,8 +77,8 @@ def play(exchange: Exchange, minutes: int = 1) -> None:
     exchange.advance(start + timedelta(minutes=minutes))
 
 
-def market(client_order_id: str, side: Side, quantity: int, symbol: str = "ACME") -> OrderRequest:
-    return OrderRequest(client_order_id, symbol, side, quantity)
+def market(client_order_id: str, side: Side, quantity: int, symbol: str = "ACME") -> OrderTerms:
+    return OrderTerms(client_order_id, symbol, side, Decimal(quantity))
 
 
 def limit(
@@ -84,20 +86,20 @@ def limit(
     side: Side,
     quantity: int,
     price_usd: str,
-    time_in_force: TimeInForce = TimeInForce.DAY,
-) -> OrderRequest:
-    return OrderRequest(
+    time_in_force: Duration = Duration.DAY,
+) -> OrderTerms:
+    return OrderTerms(
         client_order_id,
         "ACME",
         side,
-        quantity,
-        OrderType.LIMIT,
+        Decimal(quantity),
+        OrderKind.LIMIT,
         Decimal(price_usd),
         time_in_force,
     )
 
 
-def fills(exchange: Exchange) -> Sequence[tuple[Side, int, int, datetime]]:
+def fills(exchange: Exchange) -> Sequence[tuple[Side, Decimal, int, datetime]]:
     return [(e.side, e.quantity, e.price_ticks, e.at) for e in exchange.account.executions]
 
 

@@ -3,8 +3,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from tests.trading_core.paper.exchange_parts import limit, market, ticks
-from trading_core.domain.orders import OrderRequest, OrderStatus, Side, TimeInForce
-from trading_core.paper.account import Account
+from trading_core.domain.orders import Side
+from trading_core.paper.account.account import Account
+from trading_core.paper.orders.words import Duration, Status
 
 NOW = datetime(2024, 3, 5, 14, 30, tzinfo=UTC)
 
@@ -17,7 +18,7 @@ def an_account(cash_usd: str = "1000") -> Account:
 
 def trade(account: Account, name: str, side: Side, quantity: int, price_usd: str) -> None:
     order = account.add_order(market(name, side, quantity), NOW)
-    account.execute(order, quantity, ticks(price_usd), NOW)
+    account.execute(order, Decimal(quantity), ticks(price_usd), NOW)
 
 
 def test_equity_is_cash_and_positions_rounded_once_to_the_cent() -> None:
@@ -45,6 +46,8 @@ def test_buying_power_is_twice_the_equity_less_what_is_tied_up() -> None:
     trade(account, "a", Side.SELL, 20, "10.005")
     assert account.buying_power_usd() == Decimal("1799.90")  # short positions tie up as long ones
     account.add_order(limit("b", Side.BUY, 10, "9.00"), NOW)
+    assert account.buying_power_usd() == Decimal("1799.90")  # what only closes ties up nothing
+    account.add_order(limit("c", Side.BUY, 20, "9.00"), NOW)
     assert account.buying_power_usd() == Decimal("1709.90")
 
 
@@ -77,8 +80,8 @@ def test_an_account_read_back_from_its_record_is_the_same() -> None:
     account = an_account()
     trade(account, "a", Side.BUY, 7, "10.0101")
     trade(account, "b", Side.SELL, 3, "10.02")
-    open_order = account.add_order(limit("c", Side.BUY, 10, "9.01", TimeInForce.GTC), NOW)
-    account.execute(open_order, 4, ticks("9.01"), NOW)
+    open_order = account.add_order(limit("c", Side.BUY, 10, "9.01", Duration.GTC), NOW)
+    account.execute(open_order, Decimal(4), ticks("9.01"), NOW)
     record = json.loads(json.dumps(account.record()))
     again = Account.of(record)
     assert again.record() == account.record()
@@ -92,9 +95,9 @@ def test_an_account_read_back_from_its_record_is_the_same() -> None:
 def test_day_orders_expire_and_orders_until_cancelled_stay() -> None:
     account = an_account()
     day = account.add_order(limit("day", Side.BUY, 1, "9.00"), NOW)
-    stays = account.add_order(limit("gtc", Side.BUY, 1, "9.00", TimeInForce.GTC), NOW)
+    stays = account.add_order(limit("gtc", Side.BUY, 1, "9.00", Duration.GTC), NOW)
     assert account.expire_day_orders(NOW) == [day]
-    assert (day.status, stays.status) == (OrderStatus.EXPIRED, OrderStatus.NEW)
+    assert (day.status, stays.status) == (Status.EXPIRED, Status.NEW)
 
 
 def test_todays_profit_starts_from_the_last_close() -> None:
@@ -113,9 +116,9 @@ def test_todays_profit_starts_from_the_last_close() -> None:
 
 def test_an_average_price_is_exact_where_it_can_be() -> None:
     account = an_account()
-    order = account.add_order(OrderRequest("a", "ACME", Side.BUY, 10), NOW)
+    order = account.add_order(market("a", Side.BUY, 10), NOW)
     assert order.filled_average_usd is None
-    account.execute(order, 4, ticks("10.00"), NOW)
-    account.execute(order, 6, ticks("10.05"), NOW)
+    account.execute(order, Decimal(4), ticks("10.00"), NOW)
+    account.execute(order, Decimal(6), ticks("10.05"), NOW)
     assert str(order.filled_average_usd) == "10.03"
-    assert order.status is OrderStatus.FILLED
+    assert order.status is Status.FILLED

@@ -1,13 +1,8 @@
 """SIGKILL the real process while orders flow: what it acknowledged, it still knows."""
 
-import os
 import random
-import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.trading_core.paper.exchange_parts import DAY, endpoint_of, settings_in
-from trading_core.broker.client import Broker
+from tests.trading_core.paper.exchange_parts import DAY
+from tests.trading_core.paper.exchange_process import ExchangeProcess
 from trading_core.broker.contract import Refused
-from trading_core.broker.replay import Replay, SessionRequest
+from trading_core.broker.replay import SessionRequest
 from trading_core.broker.stream import TradeUpdates
 from trading_core.clock import poll, seconds
 from trading_core.domain.fills import Fill
@@ -40,55 +35,14 @@ class Said:
     fills: list[Fill] = field(default_factory=list)
 
 
-class Process:
-    """The exchange as the supervisor runs it, and its clients."""
-
-    def __init__(self, state_dir: Path) -> None:
-        settings = settings_in(state_dir)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        self.endpoint = endpoint_of(settings, f"http://127.0.0.1:{port}")
-        self.broker, self.replay = Broker(self.endpoint), Replay(self.endpoint)
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("TRADEOPS_")}
-        self._environment = kept | {
-            "TRADEOPS_STATE_DIR": str(state_dir),
-            "TRADEOPS_PORTS": f'{{"paper_exchange": {port}}}',
-        }
-        self._log = state_dir / "exchange.log"
-        self.start()
-
-    def start(self) -> None:
-        with self._log.open("ab") as log:
-            self.child = subprocess.Popen(
-                [sys.executable, "-m", "trading_core.paper"],
-                env=self._environment,
-                stdout=log,
-                stderr=log,
-            )
-        assert poll(self._answers, within=seconds(60)), self._log.read_text()
-
-    def _answers(self) -> bool:
-        assert self.child.poll() is None, self._log.read_text()
-        try:
-            self.replay.session()
-        except Unreachable:
-            return False
-        return True
-
-    def kill(self) -> None:
-        self.child.kill()
-        self.child.wait(timeout=30)
-
-
 @pytest.fixture
-def process(tmp_path: Path) -> Iterator[Process]:
-    process = Process(tmp_path)
-    with closing(process.broker), closing(process.replay):
-        yield process
-    process.kill()
+def process(tmp_path: Path) -> Iterator[ExchangeProcess]:
+    process = ExchangeProcess(tmp_path)
+    yield process
+    process.close()
 
 
-def opened(process: Process) -> Said:
+def opened(process: ExchangeProcess) -> Said:
     session = process.replay.open(SessionRequest("synthetic", DAY, seed=5))
     return Said(process.replay.advance(session.opens_at + timedelta(minutes=1)).now)
 
@@ -102,7 +56,7 @@ def an_order(dice: random.Random, name: str) -> OrderRequest:
     return OrderRequest(name, symbol, side, quantity, OrderType.LIMIT, far)
 
 
-def trade_until_nobody_answers(process: Process, said: Said, seed: int) -> None:
+def trade_until_nobody_answers(process: ExchangeProcess, said: Said, seed: int) -> None:
     dice, broker = random.Random(seed), process.broker
     try:
         for number in range(100_000):
@@ -123,7 +77,7 @@ def trade_until_nobody_answers(process: Process, said: Said, seed: int) -> None:
         return
 
 
-def assert_nothing_is_forgotten(process: Process, said: Said) -> None:
+def assert_nothing_is_forgotten(process: ExchangeProcess, said: Said) -> None:
     broker = process.broker
     session = process.replay.session()
     assert session is not None
@@ -138,7 +92,7 @@ def assert_nothing_is_forgotten(process: Process, said: Said) -> None:
     assert broker.fills_after(LONG_AGO)[: len(said.fills)] == said.fills
 
 
-def assert_the_books_add_up(process: Process) -> None:
+def assert_the_books_add_up(process: ExchangeProcess) -> None:
     broker = process.broker
     fills = broker.fills_after(LONG_AGO)
     assert broker.account().cash_usd == START_USD + sum(fill.cash_usd for fill in fills)
@@ -151,7 +105,7 @@ def assert_the_books_add_up(process: Process) -> None:
         assert order.filled_quantity == sum(parts)
 
 
-def test_killed_at_any_moment_it_knows_everything_it_acknowledged(process: Process) -> None:
+def test_killed_at_any_moment_it_knows_everything_it_acknowledged(process: ExchangeProcess) -> None:
     said = opened(process)
     for death in range(DEATHS):
         enough = len(said.orders) + random.randint(5, 40)
@@ -169,7 +123,7 @@ def test_killed_at_any_moment_it_knows_everything_it_acknowledged(process: Proce
         said.now = session.now
 
 
-def test_stopped_politely_it_ends_with_zero_and_forgets_nothing(process: Process) -> None:
+def test_stopped_politely_it_ends_with_zero_and_forgets_nothing(process: ExchangeProcess) -> None:
     said = opened(process)
     updates = TradeUpdates(process.endpoint, lambda update: None, lambda: None)
     updates.start()

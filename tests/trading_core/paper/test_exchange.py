@@ -17,11 +17,14 @@ from tests.trading_core.paper.exchange_parts import (
     ticks,
     trade_bar,
 )
-from trading_core.domain.orders import OrderRequest, OrderStatus, Side, TimeInForce
-from trading_core.paper.account import Account
+from trading_core.domain.orders import Side
+from trading_core.paper.account.account import Account
+from trading_core.paper.admission import refusal_of
 from trading_core.paper.exchange import Exchange
 from trading_core.paper.market.hours import hours_of
 from trading_core.paper.market.tape import SymbolTape, make_tape
+from trading_core.paper.orders.terms import OrderTerms
+from trading_core.paper.orders.words import Duration, Status
 
 QUIET = quote_bar(("100.00", "100.05"))
 
@@ -30,8 +33,8 @@ def events(exchange: Exchange) -> list[tuple[str, str]]:
     return [(u.event, u.order.request.client_order_id) for u in exchange.take_updates()]
 
 
-def refused(exchange: Exchange, request: OrderRequest) -> str:
-    refusal = exchange.refusal_of(request)
+def refused(exchange: Exchange, request: OrderTerms) -> str:
+    refusal = refusal_of(exchange, request)
     assert refusal is not None
     return refusal.message
 
@@ -61,7 +64,7 @@ def test_an_order_between_minutes_meets_the_last_quote() -> None:
     exchange = exchange_on(tape_of(rising))
     play(exchange)
     exchange.submit(market("a", Side.BUY, 10))
-    assert fills(exchange) == [(Side.BUY, 10, ticks("101.05"), exchange.now)]
+    assert fills(exchange) == [(Side.BUY, Decimal(10), ticks("101.05"), exchange.now)]
     assert events(exchange) == [("new", "a"), ("fill", "a")]
 
 
@@ -72,7 +75,9 @@ def test_an_order_before_the_first_trade_waits_for_it(minutes_after_nine: int) -
     order = exchange.submit(market("a", Side.BUY, 10))
     assert order.is_open
     play(exchange)
-    assert fills(exchange) == [(Side.BUY, 10, ticks("100.05"), exchange.tape.hours.opens_at)]
+    assert fills(exchange) == [
+        (Side.BUY, Decimal(10), ticks("100.05"), exchange.tape.hours.opens_at)
+    ]
 
 
 def test_positions_are_marked_at_the_middle_of_the_last_quote_with_two_sides() -> None:
@@ -91,16 +96,16 @@ def test_a_resting_limit_is_filled_within_the_minute_that_reaches_it() -> None:
     assert order.is_open
     play(exchange)
     at = exchange.tape.starts_at(OPEN_MINUTE + 1) + timedelta(seconds=20)
-    assert fills(exchange) == [(Side.BUY, 10, ticks("99.50"), at)]
+    assert fills(exchange) == [(Side.BUY, Decimal(10), ticks("99.50"), at)]
 
 
 def test_a_large_limit_order_is_filled_in_parts_as_liquidity_comes() -> None:
     exchange = exchange_on(tape_of(*[QUIET] * 3))
     play(exchange)
     order = exchange.submit(limit("a", Side.BUY, 150, "100.05"))
-    assert (order.status, order.remaining) == (OrderStatus.PARTIALLY_FILLED, 50)
+    assert (order.status, order.remaining) == (Status.PARTIALLY_FILLED, Decimal(50))
     play(exchange)
-    assert order.status is OrderStatus.FILLED
+    assert order.status is Status.FILLED
     assert events(exchange) == [("new", "a"), ("partial_fill", "a"), ("fill", "a")]
 
 
@@ -109,9 +114,9 @@ def test_liquidity_taken_between_minutes_is_gone_until_the_next() -> None:
     play(exchange)
     exchange.submit(market("a", Side.BUY, 70))
     second = exchange.submit(market("b", Side.BUY, 70))
-    assert (second.status, second.filled_quantity) == (OrderStatus.CANCELED, 30)
+    assert (second.status, second.filled_quantity) == (Status.CANCELED, Decimal(30))
     play(exchange)
-    assert exchange.submit(market("c", Side.BUY, 70)).status is OrderStatus.FILLED
+    assert exchange.submit(market("c", Side.BUY, 70)).status is Status.FILLED
 
 
 def test_day_orders_expire_at_the_close() -> None:
@@ -119,7 +124,7 @@ def test_day_orders_expire_at_the_close() -> None:
     play(exchange)
     order = exchange.submit(limit("a", Side.BUY, 10, "50.00"))
     exchange.advance(exchange.tape.hours.closes_at)
-    assert (order.status, order.ended_at) == (OrderStatus.EXPIRED, exchange.tape.hours.closes_at)
+    assert (order.status, order.ended_at) == (Status.EXPIRED, exchange.tape.hours.closes_at)
     assert events(exchange)[-1] == ("expired", "a")
 
 
@@ -132,11 +137,11 @@ def next_day(exchange: Exchange, *, ask_usd: str) -> Exchange:
 def test_an_order_until_cancelled_is_worked_again_the_next_day() -> None:
     exchange = exchange_on(tape_of(QUIET))
     play(exchange)
-    exchange.submit(limit("a", Side.BUY, 10, "50.00", TimeInForce.GTC))
+    exchange.submit(limit("a", Side.BUY, 10, "50.00", Duration.GTC))
     exchange.advance(exchange.tape.hours.closes_at)
     tomorrow = next_day(exchange, ask_usd="49.99")
     play(tomorrow)
-    assert [(q, p) for _, q, p, _ in fills(tomorrow)] == [(10, ticks("49.99"))]
+    assert [(q, p) for _, q, p, _ in fills(tomorrow)] == [(Decimal(10), ticks("49.99"))]
     assert tomorrow.execution_count == 1
 
 
@@ -146,7 +151,7 @@ def test_an_order_after_the_close_waits_for_the_next_days_open() -> None:
     exchange.submit(market("a", Side.BUY, 10))
     tomorrow = next_day(exchange, ask_usd="49.99")
     play(tomorrow)
-    assert [(q, p) for _, q, p, _ in fills(tomorrow)] == [(10, ticks("49.99"))]
+    assert [(q, p) for _, q, p, _ in fills(tomorrow)] == [(Decimal(10), ticks("49.99"))]
 
 
 def test_executions_are_counted_by_session() -> None:
@@ -163,7 +168,7 @@ def test_a_cancelled_order_is_never_filled() -> None:
     order = exchange.submit(limit("a", Side.BUY, 10, "50.00"))
     exchange.cancel(order)
     play(exchange)
-    assert order.status is OrderStatus.CANCELED
+    assert order.status is Status.CANCELED
     assert fills(exchange) == []
 
 
@@ -182,7 +187,7 @@ def test_a_symbol_without_a_quote_so_far_takes_no_orders() -> None:
     exchange = exchange_on(bare)
     assert refused(exchange, market("a", Side.BUY, 1)) == "ACME has not been quoted yet"
     play(exchange)
-    assert exchange.refusal_of(market("a", Side.BUY, 1)) is None
+    assert refusal_of(exchange, market("a", Side.BUY, 1)) is None
 
 
 def test_a_minute_without_a_quote_leaves_the_market_as_it_stood() -> None:
@@ -202,7 +207,7 @@ def test_a_minute_without_a_quote_leaves_the_market_as_it_stood() -> None:
     ],
 )
 def test_an_order_that_could_meet_our_own_is_refused(
-    resting: OrderRequest, incoming: OrderRequest
+    resting: OrderTerms, incoming: OrderTerms
 ) -> None:
     exchange = exchange_on(tape_of(QUIET))
     play(exchange)
@@ -214,8 +219,8 @@ def test_orders_of_both_sides_that_cannot_meet_are_taken() -> None:
     exchange = exchange_on(tape_of(QUIET))
     play(exchange)
     exchange.submit(limit("a", Side.BUY, 1, "90"))
-    assert exchange.refusal_of(limit("b", Side.SELL, 1, "110")) is None
-    assert exchange.refusal_of(limit("c", Side.BUY, 1, "95")) is None
+    assert refusal_of(exchange, limit("b", Side.SELL, 1, "110")) is None
+    assert refusal_of(exchange, limit("c", Side.BUY, 1, "95")) is None
 
 
 def test_what_the_account_cannot_afford_is_refused_and_closing_never_is() -> None:
@@ -224,7 +229,7 @@ def test_what_the_account_cannot_afford_is_refused_and_closing_never_is() -> Non
     assert "insufficient buying power" in refused(exchange, market("a", Side.BUY, 20))
     exchange.submit(market("b", Side.BUY, 19))
     assert "insufficient" in refused(exchange, market("c", Side.BUY, 2))
-    assert exchange.refusal_of(market("d", Side.SELL, 19)) is None
+    assert refusal_of(exchange, market("d", Side.SELL, 19)) is None
 
 
 def test_bars_are_told_once_their_minute_has_ended() -> None:

@@ -9,16 +9,13 @@ from hypothesis import strategies as st
 
 from tests.trading_core.paper.exchange_parts import SPEC, exchange_on, ticks
 from trading_core.domain.money import to_ticks
-from trading_core.domain.orders import (
-    OrderRequest,
-    OrderStatus,
-    OrderType,
-    Side,
-    TimeInForce,
-)
+from trading_core.domain.orders import Side
+from trading_core.paper.admission import refusal_of
 from trading_core.paper.exchange import Exchange
 from trading_core.paper.market.sessions import load_tape
 from trading_core.paper.market.tape import quote_states
+from trading_core.paper.orders.terms import OrderTerms
+from trading_core.paper.orders.words import Duration, OrderKind, Status
 
 SYMBOLS = ("CRUX", "DYNE")
 TAPE = load_tape(SPEC)
@@ -50,20 +47,20 @@ steps = st.lists(
 )
 
 
-def request_of(exchange: Exchange, step: Send, number: int) -> OrderRequest:
+def request_of(exchange: Exchange, step: Send, number: int) -> OrderTerms:
     shown = exchange.quotes[step.symbol].state
     limit_usd = None
     if step.offset_cents is not None:
         near = shown.bid_ticks if step.side is Side.BUY else shown.ask_ticks
         limit_usd = Decimal(near + 100 * step.offset_cents) / 10_000
-    return OrderRequest(
+    return OrderTerms(
         f"order {number}",
         step.symbol,
         step.side,
-        step.quantity,
-        OrderType.MARKET if limit_usd is None else OrderType.LIMIT,
+        Decimal(step.quantity),
+        OrderKind.MARKET if limit_usd is None else OrderKind.LIMIT,
         limit_usd,
-        TimeInForce.GTC if step.stays else TimeInForce.DAY,
+        Duration.GTC if step.stays else Duration.DAY,
     )
 
 
@@ -72,7 +69,7 @@ def replayed(script: list[Send | tuple[str, int]]) -> Exchange:
     for number, step in enumerate(script):
         if isinstance(step, Send):
             request = request_of(exchange, step, number)
-            if exchange.refusal_of(request) is None:
+            if refusal_of(exchange, request) is None:
                 exchange.submit(request)
         elif step[0] == "minutes":
             to = max(exchange.now, exchange.tape.hours.opens_at) + timedelta(minutes=step[1])
@@ -89,7 +86,7 @@ few = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChec
 @given(steps)
 def test_cash_is_the_start_plus_sales_minus_purchases(script: list[Send | tuple[str, int]]) -> None:
     account = replayed(script).account
-    cash_ticks = ticks(START_USD)
+    cash_ticks = Decimal(ticks(START_USD))
     for execution in account.executions:
         sign = 1 if execution.side is Side.SELL else -1
         cash_ticks += sign * execution.quantity * execution.price_ticks
@@ -117,9 +114,9 @@ def test_every_share_of_an_order_is_filled_once_or_still_to_fill(
     account = replayed(script).account
     for order in account.orders:
         parts = [e for e in account.executions if e.order_id == order.id]
-        assert sum(e.quantity for e in parts) == order.filled_quantity <= order.request.quantity
+        assert sum(e.quantity for e in parts) == order.filled_quantity <= (order.quantity or 0)
         assert sum(e.quantity * e.price_ticks for e in parts) == order.filled_value_ticks
-        assert (order.status is OrderStatus.FILLED) == (order.remaining == 0)
+        assert (order.status is Status.FILLED) == (order.remaining == 0)
         assert [e.cumulative + e.leaves for e in parts] == [order.request.quantity] * len(parts)
 
 

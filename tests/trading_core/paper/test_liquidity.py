@@ -1,10 +1,11 @@
 from datetime import UTC, datetime
 
 from tests.trading_core.paper.exchange_parts import limit, market, ticks
-from trading_core.domain.orders import OrderRequest, Side
+from trading_core.domain.orders import Side
 from trading_core.paper.liquidity import Liquidity, Trade
 from trading_core.paper.market.tape import QuoteState
-from trading_core.paper.orders import PaperOrder
+from trading_core.paper.orders.order import PaperOrder
+from trading_core.paper.orders.terms import OrderTerms
 
 NOW = datetime(2024, 3, 5, 14, 30, tzinfo=UTC)
 
@@ -13,7 +14,7 @@ def state(bid: str, ask: str, sizes: tuple[int, int] = (100, 100)) -> QuoteState
     return QuoteState(ticks(bid), sizes[0], ticks(ask), sizes[1])
 
 
-def order(sequence: int, request: OrderRequest) -> PaperOrder:
+def order(sequence: int, request: OrderTerms) -> PaperOrder:
     return PaperOrder(sequence, f"order {sequence}", request, NOW, NOW)
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.trading_core.paper.exchange_parts import DAY, SPEC, limit, market
 from tests.trading_core.paper.market.test_bar_files import DAY as BARS_DAY
 from tests.trading_core.paper.market.test_bar_files import Files
-from trading_core.domain.orders import OrderStatus, Side, TimeInForce
+from trading_core.domain.orders import Side
 from trading_core.errors import (
     CheckFailed,
     ConfigurationError,
@@ -19,7 +19,9 @@ from trading_core.errors import (
 from trading_core.paper.exchange import Exchange
 from trading_core.paper.journal import resume_journal
 from trading_core.paper.market.sessions import SessionSpec
-from trading_core.paper.orders import PaperOrder, Refusal
+from trading_core.paper.orders.order import PaperOrder
+from trading_core.paper.orders.refusals import Refusal
+from trading_core.paper.orders.words import Duration, Status
 from trading_core.paper.venue import Venue
 
 NEXT_DAY = DAY + timedelta(days=1)
@@ -53,7 +55,7 @@ def busy(venue: Venue) -> None:
     assert venue.cancel(resting.id) is None
     taken(venue.submit(limit("rests too", Side.BUY, 10, "1.00")))
     assert len(venue.cancel_all()) == 1
-    taken(venue.submit(limit("stays", Side.BUY, 10, "1.00", TimeInForce.GTC)))
+    taken(venue.submit(limit("stays", Side.BUY, 10, "1.00", Duration.GTC)))
     play(venue, 5)
 
 
@@ -99,7 +101,7 @@ def test_a_later_day_continues_the_account(venue: Venue) -> None:
     before = venue.current().account.record()
     tomorrow = venue.open_session(replace(SPEC, date=NEXT_DAY))
     assert tomorrow.account.number == "PA0000001"
-    assert tomorrow.account.cash_ticks == before["cash_ticks"]
+    assert str(tomorrow.account.cash_ticks) == before["cash_ticks"]
     assert tomorrow.account.quantity("ACME") == 150
     assert [o.request.client_order_id for o in tomorrow.account.open_orders()] == ["stays"]
     assert tomorrow.execution_count == 0
@@ -108,7 +110,7 @@ def test_a_later_day_continues_the_account(venue: Venue) -> None:
 def test_an_earlier_day_begins_a_new_account_with_its_own_cash(venue: Venue) -> None:
     venue.open_session(replace(SPEC, date=NEXT_DAY))
     account = venue.open_session(replace(SPEC, cash_usd=Decimal(500))).account
-    assert (account.number, account.cash_ticks) == ("PA0000002", 5_000_000)
+    assert (account.number, account.cash_ticks) == ("PA0000002", Decimal(5_000_000))
 
 
 def test_day_orders_of_a_session_left_early_expire_with_it(venue: Venue) -> None:
@@ -116,7 +118,7 @@ def test_day_orders_of_a_session_left_early_expire_with_it(venue: Venue) -> None
     taken(venue.submit(limit("day", Side.BUY, 1, "1.00")))
     tomorrow = venue.open_session(replace(SPEC, date=NEXT_DAY))
     [order] = tomorrow.account.orders
-    assert order.status is OrderStatus.EXPIRED
+    assert order.status is Status.EXPIRED
 
 
 def test_an_order_sent_after_the_close_is_worked_the_next_day(venue: Venue) -> None:
@@ -145,14 +147,14 @@ def test_the_journal_of_a_finished_session_is_kept(tmp_path: Path, venue: Venue)
 def test_refused_commands_change_nothing_and_are_not_written(tmp_path: Path, venue: Venue) -> None:
     busy(venue)
     filled = venue.current().account.orders[0]
-    closes_at, now = venue.current().tape.hours.closes_at, venue.current().now
+    ends_at, now = venue.current().tape.hours.ends_at, venue.current().now
     before = (picture(venue.current()), (tmp_path / "journal.jsonl").read_bytes())
     assert isinstance(venue.submit(market("buy", Side.BUY, 1)), Refusal)
     assert venue.cancel("nobody") is not None
     assert venue.cancel(filled.id) is not None
     assert venue.advance(now) is None
     assert venue.advance(now + timedelta(seconds=30)) is not None
-    assert venue.advance(closes_at + timedelta(minutes=1)) is not None
+    assert venue.advance(ends_at + timedelta(minutes=1)) is not None
     assert before == (picture(venue.current()), (tmp_path / "journal.jsonl").read_bytes())
 
 
@@ -174,7 +176,7 @@ def test_a_journal_that_leads_elsewhere_than_it_did_is_refused(tmp_path: Path) -
     journal, records = resume_journal(tmp_path / "journal.jsonl")
     # As another release would have written it, in which orders filled differently.
     now, orders, executions, cash_ticks = records[-1]["at"]
-    journal.append({"command": "cancel_all", "at": [now, orders, executions, cash_ticks + 1]})
+    journal.append({"command": "cancel_all", "at": [now, orders, executions, f"{cash_ticks}1"]})
     journal.close()
     error = start_again(tmp_path)
     assert isinstance(error, InvariantViolated)

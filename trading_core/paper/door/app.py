@@ -17,13 +17,16 @@ from trading_core.broker.keys import ADMIN_TOKEN, KeyFiles
 from trading_core.errors import ConfigurationError
 from trading_core.health import Health
 from trading_core.metrics import Metrics
+from trading_core.paper.door.corporate_actions import corporate_action_routes
 from trading_core.paper.door.keys import Keys, key_routes
-from trading_core.paper.door.market_data import market_data_routes
+from trading_core.paper.door.market.routes import market_data_routes
 from trading_core.paper.door.replay import replay_routes
 from trading_core.paper.door.replies import RefusedError
-from trading_core.paper.door.streams import MarketData, Stream, TradeUpdates
-from trading_core.paper.door.trading import trading_routes
-from trading_core.paper.orders import Refusal, unprocessable
+from trading_core.paper.door.streams.market_data import MarketData
+from trading_core.paper.door.streams.stream import Stream
+from trading_core.paper.door.streams.trade_updates import TradeUpdates
+from trading_core.paper.door.trading.routes import trading_routes
+from trading_core.paper.orders.refusals import Refusal, unprocessable
 from trading_core.paper.venue import Venue
 from trading_core.service import build_app
 from trading_core.settings import Settings
@@ -55,11 +58,13 @@ def paper_app(settings: Settings) -> FastAPI:
     guarded = APIRouter(dependencies=[Depends(_guard(keys.authorized))])
     guarded.include_router(trading_routes(venue, updates, metrics))
     guarded.include_router(market_data_routes(venue))
+    guarded.include_router(corporate_action_routes(venue))
     guarded.include_router(replay_routes(venue, updates, market, metrics))
     app.include_router(guarded)
     _add_key_door(app, settings, keys, (updates, market))
     app.add_api_websocket_route("/stream", _attend(updates.attend))
-    app.add_api_websocket_route("/v2/iex", _attend(market.attend))
+    for feed in ("iex", "sip"):
+        app.add_api_websocket_route(f"/v2/{feed}", _attend(market.attend))
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(RequestValidationError, _misunderstood)
     app.add_exception_handler(HTTPException, _unknown)
@@ -101,9 +106,7 @@ def _attend(attend: Callable[[WebSocket], Any]) -> Callable[[WebSocket], Any]:
 
 async def _refused(_request: Request, error: Exception) -> JSONResponse:
     refusal = error.refusal if isinstance(error, RefusedError) else unprocessable(str(error))
-    return JSONResponse(
-        {"code": refusal.code, "message": refusal.message}, status_code=refusal.status
-    )
+    return JSONResponse(refusal.body(), status_code=refusal.status)
 
 
 async def _misunderstood(request: Request, error: Exception) -> JSONResponse:

@@ -19,7 +19,7 @@ from trading_core.broker.keys import KeyPair
 from trading_core.clock import SystemClock
 from trading_core.paper.door.replies import RefusedError, body_of
 from trading_core.paper.journal import Journal, Record, resume_journal, start_journal
-from trading_core.paper.orders import Refusal, unprocessable
+from trading_core.paper.orders.refusals import Refusal, unprocessable
 
 _UNAUTHORIZED = Refusal(401, 40110000, "admin token absent or wrong")
 _NOBODY = "0" * 64

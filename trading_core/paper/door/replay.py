@@ -1,18 +1,20 @@
 """The replay door: open a session, look at it, move its clock."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from fastapi import APIRouter, Request
 
 from trading_core.clock import stopwatch_seconds
 from trading_core.metrics import Metrics
-from trading_core.paper.door import wire
-from trading_core.paper.door.intake import read_moment, read_session
+from trading_core.paper.door.intake.fields import read_moment
+from trading_core.paper.door.intake.sessions import read_session
 from trading_core.paper.door.replies import RefusedError, accepted, body_of
-from trading_core.paper.door.streams import MarketData, TradeUpdates
-from trading_core.paper.door.wire import Body
-from trading_core.paper.exchange import Exchange
-from trading_core.paper.orders import not_found
+from trading_core.paper.door.streams.market_data import MarketData
+from trading_core.paper.door.streams.minutes import minute_messages
+from trading_core.paper.door.streams.trade_updates import TradeUpdates
+from trading_core.paper.door.wire.sessions import advance_body, session_body
+from trading_core.paper.door.wire.values import Body
+from trading_core.paper.orders.refusals import not_found
 from trading_core.paper.venue import Venue
 
 
@@ -26,13 +28,13 @@ def replay_routes(
 
     @routes.post("/replay/session")
     async def open_session(request: Request) -> Body:
-        return wire.session_body(venue.open_session(read_session(await body_of(request))))
+        return session_body(venue.open_session(read_session(await body_of(request))))
 
     @routes.get("/replay/session")
     async def session() -> Body:
         if venue.exchange is None:
-            raise RefusedError(not_found("session"))
-        return wire.session_body(venue.exchange)
+            raise RefusedError(not_found("session not found"))
+        return session_body(venue.exchange)
 
     @routes.post("/replay/advance")
     async def advance(request: Request) -> Body:
@@ -45,19 +47,9 @@ def replay_routes(
             raise RefusedError(refusal)
         if exchange.now > before:
             updates.publish(exchange.take_updates())
-            market.publish(exchange, _bars_since(exchange, before))
+            market.publish(exchange, minute_messages(exchange, before))
             minutes.inc((exchange.now - before) // timedelta(minutes=1))
             durations.observe(stopwatch_seconds() - began_seconds)
-        return wire.advance_body(exchange)
+        return advance_body(exchange)
 
     return routes
-
-
-def _bars_since(exchange: Exchange, before: datetime) -> list[Body]:
-    """Return the bars of the minutes that ended after `before`, oldest first."""
-    found = [
-        {"T": "b", "S": symbol, **wire.bar_body(at, bar)}
-        for symbol in exchange.tape.symbols
-        for at, bar in exchange.bars(symbol, before, exchange.now)
-    ]
-    return sorted(found, key=lambda body: (body["t"], body["S"]))

@@ -4,8 +4,8 @@ from typing import TypeVar
 
 from fastapi import Request
 
-from trading_core.paper.door.intake import Body, read_body
-from trading_core.paper.orders import Refusal
+from trading_core.paper.door.intake.fields import Body, read_body
+from trading_core.paper.orders.refusals import Refusal
 
 _T = TypeVar("_T")
 

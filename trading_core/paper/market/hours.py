@@ -15,17 +15,24 @@ _NAME = "XNYS"
 _LONGEST_CLOSURE = timedelta(days=15)
 _YEARS = (1970, 2100)
 _SESSION_STARTS = time(9, 0)
+_SESSION_ENDS = time(20, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """The hours of one trading day, UTC. A session begins at `starts_at`, before the open."""
+    """The hours of one trading day, UTC.
+
+    Attributes:
+        starts_at: When a session begins, before the open.
+        ends_at: When trading after the close is over, too.
+    """
 
     date: date
     midnight: datetime
     starts_at: datetime
     opens_at: datetime
     closes_at: datetime
+    ends_at: datetime
 
 
 def hours_of(day: date) -> Hours:
@@ -64,6 +71,7 @@ def trading_days(start: date, end: date) -> list[Hours]:
             starts_at=_wall_time(label.date(), _SESSION_STARTS),
             opens_at=opens_at.to_pydatetime().astimezone(UTC),
             closes_at=closes_at.to_pydatetime().astimezone(UTC),
+            ends_at=_wall_time(label.date(), _SESSION_ENDS),
         )
         for label, opens_at, closes_at in zip(
             schedule.index, schedule["open"], schedule["close"], strict=True

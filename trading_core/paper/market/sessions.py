@@ -23,6 +23,8 @@ class SessionSpec:
         symbols: None: all that the source has.
         seed: Of a synthetic market; without meaning for bar files.
         cash_usd: What a new account starts with.
+        fee_per_share_usd: What every share traded costs.
+        hard_to_borrow: Symbols that are sold short only once shares were located.
     """
 
     source: Literal["bars", "synthetic"]
@@ -31,6 +33,8 @@ class SessionSpec:
     symbols: tuple[str, ...] | None
     seed: int
     cash_usd: Decimal = STARTING_CASH_USD
+    fee_per_share_usd: Decimal = Decimal(0)
+    hard_to_borrow: tuple[str, ...] = ()
 
 
 def load_tape(spec: SessionSpec) -> Tape:

@@ -112,6 +112,13 @@ def make_tape(hours: Hours, symbols: Mapping[str, SymbolTape]) -> Tape:
     return Tape(hours, ordered, digest.hexdigest())
 
 
+def price_path(prices: Prices) -> tuple[int, int, int, int]:
+    """Return the order in which a minute went through its four prices: see `quote_states`."""
+    higher = prices.close >= prices.open
+    middle = (prices.low, prices.high) if higher else (prices.high, prices.low)
+    return (prices.open, *middle, prices.close)
+
+
 def quote_states(bar: QuoteBar) -> tuple[QuoteState | None, ...]:
     """Return what the market maker shows at each of `QUOTE_OFFSETS_SECONDS`.
 

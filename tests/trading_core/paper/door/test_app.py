@@ -146,7 +146,7 @@ def test_a_whole_day_can_be_played_at_once(door: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("to", "words"),
     [
-        ("2024-03-05T21:01:00Z", "at most the close"),
+        ("2024-03-06T01:01:00Z", "at most the day's end"),
         ("2024-03-05T14:31:30Z", "a whole minute"),
         ("2024-03-05T14:32:00", "expected a zone"),
         (None, "expected an ISO time"),

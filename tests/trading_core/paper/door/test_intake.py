@@ -4,16 +4,20 @@ from decimal import Decimal
 
 import pytest
 
-from trading_core.domain.orders import OrderRequest, OrderType, Side, TimeInForce
+from trading_core.domain.orders import Side
 from trading_core.errors import ConfigurationError
-from trading_core.paper.door.intake import read_body, read_moment, read_order, read_session
-from trading_core.paper.orders import Refusal
+from trading_core.paper.door.intake.fields import read_body, read_moment
+from trading_core.paper.door.intake.orders import read_order
+from trading_core.paper.door.intake.sessions import read_session
+from trading_core.paper.orders.refusals import Refusal
+from trading_core.paper.orders.terms import OrderTerms
+from trading_core.paper.orders.words import Duration, OrderKind
 
 ORDER = {"symbol": "ACME", "qty": "10", "side": "buy", "type": "market", "time_in_force": "day"}
 LIMIT = {**ORDER, "type": "limit", "limit_price": "9.99"}
 
 
-def read(body: dict[str, object]) -> OrderRequest | Refusal:
+def read(body: dict[str, object]) -> OrderTerms | Refusal:
     parsed = read_body(json.dumps(body).encode())
     assert not isinstance(parsed, Refusal)
     return read_order(parsed, "spare")
@@ -26,23 +30,25 @@ def refusal_of(body: dict[str, object]) -> Refusal:
 
 
 def test_a_market_order_is_read() -> None:
-    assert read({**ORDER, "client_order_id": "mine"}) == OrderRequest("mine", "ACME", Side.BUY, 10)
+    assert read({**ORDER, "client_order_id": "mine"}) == OrderTerms(
+        "mine", "ACME", Side.BUY, Decimal(10)
+    )
 
 
 @pytest.mark.parametrize("price", ["9.99", 9.99])
 def test_a_limit_price_is_read_exactly_from_text_or_number(price: object) -> None:
-    assert read({**LIMIT, "limit_price": price, "qty": 10, "time_in_force": "gtc"}) == OrderRequest(
-        "spare", "ACME", Side.BUY, 10, OrderType.LIMIT, Decimal("9.99"), TimeInForce.GTC
+    assert read({**LIMIT, "limit_price": price, "qty": 10, "time_in_force": "gtc"}) == OrderTerms(
+        "spare", "ACME", Side.BUY, Decimal(10), OrderKind.LIMIT, Decimal("9.99"), Duration.GTC
     )
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"qty": "0"}, "qty must be from 1"),
-        ({"qty": "-5"}, "qty must be from 1"),
-        ({"qty": "1.5"}, "expected whole shares"),
-        ({"qty": "1000000001"}, "qty must be from 1"),
+        ({"qty": "0"}, "qty must be > 0"),
+        ({"qty": "-5"}, "qty must be > 0"),
+        ({"qty": "1.5", "time_in_force": "gtc"}, "fractional orders must be DAY"),
+        ({"qty": "1000000001"}, "qty must be > 0"),
         ({"qty": "ten"}, "expected a number, was 'ten'"),
         ({"qty": "NaN"}, "expected a number"),
         ({"qty": "Infinity"}, "expected a number"),
@@ -53,13 +59,18 @@ def test_a_limit_price_is_read_exactly_from_text_or_number(price: object) -> Non
         ({"symbol": 5}, "symbol is required"),
         ({"side": "hold"}, "invalid side: expected one of buy, sell, was 'hold'"),
         ({"side": ["buy"]}, "invalid side"),
-        ({"type": "stop"}, "invalid type"),
-        ({"time_in_force": "ioc"}, "invalid time_in_force"),
+        ({"type": "stop"}, "stop_price is required"),
+        ({"type": "peg"}, "invalid type"),
+        ({"time_in_force": "gtx"}, "invalid time_in_force"),
         ({"limit_price": "5"}, "market orders must not have a limit_price"),
-        ({"stop_price": "5"}, "stop_price: not supported"),
-        ({"notional": "500"}, "notional: not supported"),
-        ({"extended_hours": True}, "not supported"),
-        ({"order_class": "bracket"}, "not supported"),
+        ({"stop_price": "5"}, "market orders must not have a stop_price"),
+        ({"legs": []}, "legs: not supported"),
+        ({"notional": "500"}, "only one of qty or notional"),
+        ({"notional": "0.5", "qty": None}, "notional amount must be >= 1.00"),
+        ({"extended_hours": True}, "must be DAY or GTC limit"),
+        ({"extended_hours": "yes"}, "expected true or false"),
+        ({"order_class": "bracket"}, "require take_profit.limit_price"),
+        ({"order_class": "mleg"}, "invalid order_class"),
         ({"client_order_id": "x" * 129}, "no more than 128"),
         ({"client_order_id": "a\nb"}, "must be printable"),
         ({"client_order_id": 7}, "must be printable"),
@@ -79,12 +90,12 @@ def test_what_makes_no_sense_is_refused_in_words(change: dict[str, object], word
 
 def test_below_a_dollar_prices_may_be_finer_than_a_cent() -> None:
     answer = read({**LIMIT, "limit_price": "0.1234"})
-    assert isinstance(answer, OrderRequest)
+    assert isinstance(answer, OrderTerms)
     assert answer.limit_price_usd == Decimal("0.1234")
 
 
 def test_a_field_that_says_nothing_is_no_request() -> None:
-    assert isinstance(read({**ORDER, "stop_price": None, "order_class": ""}), OrderRequest)
+    assert isinstance(read({**ORDER, "stop_price": None, "order_class": ""}), OrderTerms)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"5", b"\xff", b"[" * 100_000])

@@ -10,6 +10,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # it ships no types
 
 from tests.fix_service import served
+from tests.trading_core.paper.alpaca.contract import in_json_schema
 from tests.trading_core.paper.door.test_app import CREDENTIALS, advance, submit
 from tests.trading_core.paper.exchange_parts import DAY, settings_in
 from trading_core.paper.door.app import paper_app
@@ -57,16 +58,6 @@ def checker(path: Path) -> Check:
         jsonschema.validate(answer, {**schema, "components": components})
 
     return check
-
-
-def in_json_schema(node: Any) -> Any:
-    """Say OpenAPI 3.0's `nullable` in the words of JSON Schema, which 3.1 uses."""
-    if isinstance(node, list):
-        return [in_json_schema(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    said = {key: in_json_schema(value) for key, value in node.items()}
-    return {**said, "type": [said["type"], "null"]} if said.pop("nullable", False) else said
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from trading_core.broker.client import Broker
 from trading_core.broker.http import Endpoint
 from trading_core.broker.replay import Replay, ReplaySession, SessionRequest
 from trading_core.domain.orders import Order, OrderRequest, Side
-from trading_core.paper.door.streams import Listener
+from trading_core.paper.door.streams.stream import Listener
 
 KEY, SECRET = "the broker_key_id", "the broker_secret_key"
 
@@ -170,15 +170,18 @@ def test_advancing_to_the_same_minute_says_nothing(
     subscribe(data, bars=["*"])
     replay.advance(session.opens_at + timedelta(minutes=1))
     say(data, action="unsubscribe", bars=["*"])
-    assert hear(data)[0] == {"T": "subscription", "trades": [], "quotes": [], "bars": []}
+    assert {name for name, topics in hear(data)[0].items() if topics} == {"T"}
 
 
 def test_subscriptions_add_up_and_are_told(data: Connection) -> None:
     subscribe(data, bars=["ACME"])
     say(data, action="subscribe", bars=["BOLT"], quotes=["ACME"])
-    assert hear(data) == [
-        {"T": "subscription", "trades": [], "quotes": ["ACME"], "bars": ["ACME", "BOLT"]}
-    ]
+    [told] = hear(data)
+    assert {name: topics for name, topics in told.items() if topics} == {
+        "T": "subscription",
+        "quotes": ["ACME"],
+        "bars": ["ACME", "BOLT"],
+    }
 
 
 def test_a_listener_that_falls_too_far_behind_is_disconnected() -> None:

@@ -1,0 +1,1 @@
+"""One account: its money, holdings, settings and history."""

@@ -1,0 +1,1 @@
+"""Reading what clients send: the shape is checked here, the sense by the exchange."""

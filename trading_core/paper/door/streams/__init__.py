@@ -1,0 +1,1 @@
+"""The two websocket streams, in JSON or msgpack as the client asks."""

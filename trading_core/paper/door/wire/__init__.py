@@ -1,0 +1,1 @@
+"""What the exchange says, in Alpaca's words."""

@@ -1,0 +1,1 @@
+"""Orders as the exchange keeps them: their terms, their state, the reasons for saying no."""

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-import msgpack  # type: ignore[import-untyped]  # it ships no types
-
 from trading_core.paper.door.intake.fields import read_body
 from trading_core.paper.orders.refusals import Refusal
 
@@ -40,27 +38,35 @@ class _Json:
         return None if isinstance(body, Refusal) else body
 
 
-@dataclass(frozen=True, slots=True)
 class _Msgpack:
+    def __init__(self) -> None:
+        # Read when the first client asks for it: our own never do.
+        import msgpack  # type: ignore[import-untyped]  # it ships no types
+
+        self._msgpack = msgpack
+
     def write(self, message: object) -> Frame:
-        return bytes(msgpack.packb(_with_timestamps(message)))
+        return bytes(self._msgpack.packb(self._with_timestamps(message)))
 
     def read(self, frame: Frame) -> Mapping[str, Any] | None:
         try:
-            body = msgpack.unpackb(frame)
-        except (ValueError, TypeError, msgpack.UnpackException):
+            body = self._msgpack.unpackb(frame)
+        except (ValueError, TypeError, self._msgpack.UnpackException):
             return None
         return body if isinstance(body, dict) else None
 
+    def _with_timestamps(self, message: object) -> object:
+        if isinstance(message, list):
+            return [self._with_timestamps(one) for one in message]
+        if not isinstance(message, dict) or not isinstance(message.get("t"), str):
+            return message
+        at = self._msgpack.Timestamp.from_datetime(datetime.fromisoformat(message["t"]))
+        return {**message, "t": at}
+
 
 JSON: Codec = _Json()
-CODECS: Mapping[str, Codec] = {"application/msgpack": _Msgpack()}
 
 
-def _with_timestamps(message: object) -> object:
-    if isinstance(message, list):
-        return [_with_timestamps(one) for one in message]
-    if not isinstance(message, dict) or not isinstance(message.get("t"), str):
-        return message
-    at = msgpack.Timestamp.from_datetime(datetime.fromisoformat(message["t"]))
-    return {**message, "t": at}
+def codec_for(content_type: str) -> Codec:
+    """Return what a client that names this type in its handshake is spoken to in."""
+    return _Msgpack() if content_type == "application/msgpack" else JSON

@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from trading_core.paper.door.streams.codec import CODECS, JSON, Codec, Frame
+from trading_core.paper.door.streams.codec import JSON, Codec, Frame, codec_for
 
 _BACKLOG_MAX = 10_000
 _TOO_SLOW = 1013
@@ -67,8 +67,7 @@ class Stream:
     async def attend(self, socket: WebSocket) -> None:
         """Serve one connection until either side ends it."""
         await socket.accept()
-        wanted = socket.headers.get("content-type", "")
-        listener = Listener(CODECS.get(wanted, JSON))
+        listener = Listener(codec_for(socket.headers.get("content-type", "")))
         self._listeners.add(listener)
         sender = asyncio.create_task(_send(socket, listener))
         try:

@@ -14,7 +14,10 @@ from trading_core.broker.http import Endpoint
 from trading_core.broker.replay import Replay, ReplaySession
 from trading_core.clock import SystemClock, seconds
 from trading_core.errors import Unreachable
+from trading_core.gateway.answers.access import AccessAnswers
 from trading_core.gateway.answers.book import BookAnswers
+from trading_core.gateway.answers.orders import OrderAnswers
+from trading_core.gateway.answers.services import ServiceAnswers
 from trading_core.gateway.answers.session import SessionAnswers
 from trading_core.gateway.answers.trading import TradingAnswers
 from trading_core.gateway.door import Door
@@ -113,10 +116,14 @@ class _Parts:
         return Door(Gatekeeper(self.book, clock), self.log, clock, self.metrics)
 
     def handlers(self) -> Handlers:
+        broker = Broker(self.endpoint)
         return {
             **TradingAnswers(self._settings, self.executor, self.operations).handlers(),
-            **BookAnswers(self.executor, Broker(self.endpoint)).handlers(),
+            **BookAnswers(self.executor, broker).handlers(),
             **SessionAnswers(self.driver).handlers(),
+            **OrderAnswers(self.executor, Peer(self._settings, "market_data"), broker).handlers(),
+            **ServiceAnswers(self._settings).handlers(),
+            **AccessAnswers(self.operations, self.book).handlers(),
         }
 
     @contextmanager

@@ -20,6 +20,7 @@ class Call(Generic[WordT]):
         word: What the caller says; None where nothing is changed.
         key: The idempotency key; empty where nothing is changed.
         path: The values in the path.
+        again: A call of this key was cut off, or ended without our knowing what it did.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Call(Generic[WordT]):
     word: WordT
     key: str
     path: dict[str, Any]
+    again: bool = False
 
     def asked(self) -> CallLine:
         """Return the line that says it is asked."""

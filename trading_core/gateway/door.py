@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -106,27 +107,29 @@ class Door:
 
     async def _change(self, call: Call[Any], request: Request, answering: Answering) -> Response:
         asked = call.asked()
-        if replayed := await self.in_threads(call.endpoint, lambda: self._begun(call, asked)):
+        first, replayed = await self.in_threads(call.endpoint, lambda: self._begun(call, asked))
+        if replayed is not None:
             return replayed
+        request.state.call = replace(call, again=not first)
         return await self._noted(call, asked, request, answering)
 
-    def _begun(self, call: Call[Any], asked: CallLine) -> Response | None:
-        """Write down what is asked; return the answer it had when it was asked before."""
+    def _begun(self, call: Call[Any], asked: CallLine) -> tuple[bool, Response | None]:
+        """Write down what is asked; return whether for the first time, and the answer it had."""
         try:
             fault, before = self._log.begin(asked)
             if fault:
                 raise Turned(call.caller, problems.no_token(fault))
             if before is None:
-                return None
+                return True, None
             if before.asked.fingerprint != asked.fingerprint:
                 raise Turned(call.caller, problems.key_of_another_request(call.key))
             done = before.answered
             if done is not None and not (call.endpoint.repeatable and done.status in _UNCERTAIN):
-                return JSONResponse(done.facts["answer"], done.status, _REPLAYED)
+                return False, JSONResponse(done.facts["answer"], done.status, _REPLAYED)
             if not call.endpoint.repeatable:
                 raise problems.cut_off(call.key)
             self._log.repeat(asked)
-            return None
+            return False, None
         except Unreachable as error:
             raise problems.no_record(str(error)) from error
 

@@ -106,12 +106,24 @@ def _extra(endpoint: Endpoint, alias: Alias) -> dict[str, Any]:
     if endpoint.body is None:
         return said
     schema = endpoint.body.model_json_schema()
+    schema = _spelt_out(schema, schema.pop("$defs", {}))
     # What the path says by itself need not be said, and cannot be said otherwise.
     for name, value in alias.says.items():
         schema["properties"][name] = {"const": value}
         schema["required"] = [one for one in schema["required"] if one != name]
     body = {"required": True, "content": {"application/json": {"schema": schema}}}
     return said | {"parameters": [_KEY], "requestBody": body}
+
+
+def _spelt_out(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """Return a schema with each reference replaced by what it refers to."""
+    if isinstance(schema, dict):
+        if "$ref" in schema:
+            return _spelt_out(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+        return {name: _spelt_out(value, definitions) for name, value in schema.items()}
+    if isinstance(schema, list):
+        return [_spelt_out(one, definitions) for one in schema]
+    return schema
 
 
 def _operation(method: str, path: str) -> str:

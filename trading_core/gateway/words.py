@@ -7,7 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from trading_core.access.api_token import Scope
+from trading_core.access.issuing import CALLS_PER_MINUTE, DAYS_MAX
 from trading_core.broker.replay import SessionRequest
+from trading_core.domain.orders import Side
 
 
 def _on_one_line(text: str) -> str:
@@ -18,6 +21,10 @@ def _on_one_line(text: str) -> str:
 
 Line = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_on_one_line)]
 Symbol = Annotated[str, Field(pattern="^[A-Z0-9.]{1,12}$")]
+StrategyName = Annotated[str, Field(pattern="^[a-z0-9_]{1,40}$")]
+OrderId = Annotated[str, Field(pattern="^[A-Za-z0-9_.:-]{1,128}$")]
+KeyId = Annotated[str, Field(pattern="^[0-9a-f]{12}$")]
+_Dollars = Annotated[Decimal, Field(gt=0, le=10**6, decimal_places=4, allow_inf_nan=False)]
 # PostgreSQL's bigint.
 Fence = Annotated[int, Field(ge=0, lt=2**63)]
 
@@ -65,3 +72,40 @@ class OpenSession(Word):
         return SessionRequest(
             self.source, self.date, directory, self.symbols, self.seed, self.cash_usd
         )
+
+
+class OrderWord(Word):
+    """One order by hand; without a limit price it is a market order."""
+
+    symbol: Symbol
+    side: Side
+    quantity: Annotated[int, Field(ge=1, le=10**9)]
+    limit_price_usd: _Dollars | None = None
+
+
+class TrialWord(Word):
+    """One share, so many basis points below the market that it is not filled."""
+
+    symbol: Symbol
+    away_bps: Annotated[int, Field(ge=50, le=5000)] = 200
+
+
+class StrategyWord(Word):
+    """Let a strategy trade, or pause it."""
+
+    enabled: bool
+
+
+class ParametersWord(Word):
+    """Other values of some of a strategy's parameters."""
+
+    parameters: Annotated[dict[StrategyName, int | float | bool], Field(min_length=1)]
+
+
+class KeyWord(Word):
+    """A token for somebody."""
+
+    name: Line
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=5)]
+    days: Annotated[int, Field(ge=1, le=DAYS_MAX)] = 90
+    calls_per_minute: Annotated[int, Field(ge=1, le=60_000)] = CALLS_PER_MINUTE

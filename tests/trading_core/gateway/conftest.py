@@ -19,13 +19,19 @@ _keys = count(1)
 def issued(core: Core, *scopes: Scope, calls_per_minute: int = 6000, days_ago: int = 0) -> ApiToken:
     """Issue a token for a day, that many days ago; return it once the gateway knows it."""
     wanted = Wanted("a test", frozenset(scopes), 1, calls_per_minute)
+    [token] = issued_together(core, [wanted], days_ago)
+    return token
+
+
+def issued_together(core: Core, wanted: list[Wanted], days_ago: int = 0) -> list[ApiToken]:
+    """Issue tokens; return them once the gateway knows the last one."""
     begins = SystemClock().now() - timedelta(days=days_ago)
     with connect(core.operations.app_dsn, application="tests") as connection:
-        token, _ = issue(connection, wanted, begins, "tests")
-    with Caller(core, token) as caller:
-        known = "absent or wrong"
-        assert poll(lambda: known not in caller.get("/api/v1/portfolio").text, within=seconds(10))
-    return token
+        tokens = [issue(connection, one, begins, "tests")[0] for one in wanted]
+    with Caller(core, tokens[-1]) as caller:
+        unknown = "absent or wrong"
+        assert poll(lambda: unknown not in caller.get("/api/v1/session").text, within=seconds(10))
+    return tokens
 
 
 class Caller(httpx.Client):
@@ -47,9 +53,10 @@ class Caller(httpx.Client):
 Keyring = dict[Scope, ApiToken]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def keyring(open_core: Core) -> Keyring:
-    return {scope: issued(open_core, scope) for scope in Scope}
+    wanted = [Wanted(f"a test that may {scope}", frozenset({scope}), 1, 6000) for scope in Scope]
+    return dict(zip(Scope, issued_together(open_core, wanted), strict=True))
 
 
 @pytest.fixture

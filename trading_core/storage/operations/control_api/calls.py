@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 from psycopg import Connection
 from psycopg.rows import dict_row
@@ -68,9 +69,12 @@ def before(connection: Connection, caller_id: str, idempotency_key: str) -> Befo
     return Before(asked, next((line for line in answers if line.call_id == asked.call_id), None))
 
 
-def since(connection: Connection, seq: int, limit: int) -> list[CallLine]:
-    """Return lines after a place in the record, oldest first."""
-    return list(_read(connection, "WHERE seq > %s ORDER BY seq LIMIT %s", (seq, limit)))
+def since(
+    connection: Connection, seq: int, limit: int, start: datetime | None = None
+) -> list[CallLine]:
+    """Return lines after a place in the record and not before a time, oldest first."""
+    where = "WHERE seq > %s AND at >= coalesce(%s::timestamptz, '-infinity')"
+    return list(_read(connection, f"{where} ORDER BY seq LIMIT %s", (seq, start, limit)))
 
 
 def verify(connection: Connection) -> int:

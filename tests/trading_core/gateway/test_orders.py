@@ -1,0 +1,90 @@
+"""Orders by hand: the checks of a strategy's order, seen at the exchange, done once."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.fix_core import WORD, Core
+from tests.trading_core.gateway.conftest import Caller
+from trading_core.access.api_token import Scope
+from trading_core.broker.client import Broker
+
+CallerOf = Callable[[Scope], Caller]
+
+
+@pytest.fixture
+def trader(open_core: Core, caller: CallerOf) -> Iterator[Caller]:
+    """Somebody who may trade, on a desk that may, with no order left behind."""
+    open_core.allow_trading()
+    yield caller(Scope.TRADE)
+    caller(Scope.HALT).say("/api/v1/orders/cancel-all")
+
+
+def an_order(**other: Any) -> dict[str, Any]:
+    return {**WORD, "symbol": "ACME", "side": "buy", "quantity": 1, **other}
+
+
+def near_usd(caller: CallerOf, *, below_bps: int) -> str:
+    recent = caller(Scope.READ).get("/api/v1/market-data/ACME").json()
+    return f"{float(recent['quote']['bid_usd']) * (1 - below_bps / 10_000):.2f}"
+
+
+def submissions(core: Core, order_id: str) -> int:
+    with Broker.of(core.settings) as broker:
+        return [order.request.client_order_id for order in broker.orders("all")].count(order_id)
+
+
+def test_an_order_by_hand_is_seen_at_the_exchange_and_taken_back(
+    open_core: Core, trader: Caller, caller: CallerOf
+) -> None:
+    body = an_order(limit_price_usd=near_usd(caller, below_bps=200))
+    given = trader.say("/api/v1/orders", body, key="by-hand")
+    assert given.status_code == 200, given.text
+    order = given.json()
+    assert order["agree"] is True
+    assert order["exchange"]["status"] == "new"
+    order_id = order["client_order_id"]
+    assert "-manual-ACME-" in order_id
+    again = trader.say("/api/v1/orders", body, key="by-hand")
+    assert again.json() == order
+    assert submissions(open_core, order_id) == 1
+    reader = caller(Scope.READ)
+    open_ids = [
+        one["request"]["client_order_id"]
+        for one in reader.get("/api/v1/orders", params={"open": True}).json()["orders"]
+    ]
+    assert order_id in open_ids
+    cancelled = trader.say(f"/api/v1/orders/{order_id}/cancel")
+    assert cancelled.json()["exchange"]["status"] == "canceled"
+    assert reader.get(f"/api/v1/orders/{order_id}").json()["exchange"]["status"] == "canceled"
+
+
+def test_an_order_over_a_limit_or_while_halted_is_refused_with_the_reason(
+    trader: Caller, caller: CallerOf
+) -> None:
+    big = trader.say("/api/v1/orders", an_order(quantity=10**8))
+    assert big.status_code == 422
+    assert "QUANTITY" in big.json()["code"]
+    reason = caller(Scope.READ).get("/api/v1/risk/recent-decisions").json()["decisions"][0]
+    assert big.json()["code"] in str(reason)
+    caller(Scope.HALT).say("/api/v1/trading/halt")
+    halted = trader.say("/api/v1/orders", an_order())
+    assert (halted.status_code, halted.json()["code"]) == (422, "HALTED")
+
+
+def test_a_trial_order_is_accepted_and_taken_back_without_a_position(
+    trader: Caller, caller: CallerOf
+) -> None:
+    body = {**WORD, "symbol": "ACME"}
+    tried = trader.say("/api/v1/orders/test", body).json()
+    assert (tried["accepted"], tried["cancelled"]) == (True, True)
+    assert tried["exchange"]["filled_quantity"] == 0
+    assert caller(Scope.READ).get("/api/v1/positions").json() == {"positions": []}
+    unknown = trader.say("/api/v1/orders/test", {**WORD, "symbol": "XYZ"})
+    assert unknown.status_code == 409
+
+
+def test_an_order_that_nobody_knows_is_not_found(trader: Caller, caller: CallerOf) -> None:
+    assert trader.say("/api/v1/orders/nobodys/cancel").status_code == 404
+    assert caller(Scope.READ).get("/api/v1/orders/nobodys").status_code == 404

@@ -16,7 +16,11 @@ from prefect import flow
 from flows.desk import open_run
 from tasks.closing.backups import ensure_backup_taken, ensure_backup_verified
 from tasks.closing.pnl import ensure_pnl_frozen
-from tasks.closing.reconciliation import check_books_agree, ensure_reconciliation_kept
+from tasks.closing.reconciliation import (
+    check_books_agree,
+    check_books_rebuilt,
+    ensure_reconciliation_kept,
+)
 from tasks.closing.reports import ensure_report_written
 from tasks.closing.trading_day import ensure_day_closed
 from tasks.health.clock import check_session_over
@@ -43,7 +47,9 @@ def end_of_day(
         over = check_session_over.submit(broker, day, trading_date)
         quiet = check_no_open_orders.submit(broker)
         collect({"session over": over, "no open orders": quiet}).require_ready("wait for the close")
-        books = collect({"books agree": check_books_agree.submit(database, broker, day)})
+        agree = check_books_agree.submit(database, broker, day)
+        rebuilt = check_books_rebuilt.submit(database, day)
+        books = collect({"books agree": agree, "books follow from fills": rebuilt})
 
         # Act.
         backup_id = desk.backup_id(books)

@@ -17,6 +17,7 @@ from trading_core.domain.fills import Fill
 from trading_core.domain.money import to_cents
 from trading_core.domain.orders import Order, OrderStatus
 from trading_core.errors import CheckFailed, Unreachable
+from trading_core.ledger import rebuild
 from trading_core.ledger.day import cash_of_day, profit_of_day
 from trading_core.ledger.session import Session, trading_date_of
 from trading_core.storage.connect import Database
@@ -98,6 +99,19 @@ def check_books_agree(database: Database, broker: TradingApi, day: Session) -> C
         f"{len(breaks)} breaks in {sides}{_first_words(breaks)}",
         _EXPECTED,
         {"compared": compared, "breaks": [asdict(one) for one in breaks]},
+    )
+
+
+@check
+def check_books_rebuilt(database: Database, day: Session) -> CheckResult:
+    """Make positions, postings and profit again from the account's fills alone, and compare."""
+    with database.transaction() as connection:
+        apart = rebuild.disagreements(connection, day.account)
+    return CheckResult(
+        Verdict.FAIL if apart else Verdict.PASS,
+        "; ".join(apart) or "positions, postings and profit are those the fills make",
+        "every book of the account follows from its fills",
+        {"disagreements": apart},
     )
 
 

@@ -1,4 +1,4 @@
-"""Recording an execution: fill, order and position in one transaction, once however often told."""
+"""Recording an execution once, however often it is told: fill, order, position and postings."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -8,8 +8,9 @@ from psycopg import Connection
 from trading_core.domain.fills import Fill
 from trading_core.domain.orders import OrderStatus
 from trading_core.domain.positions import Position
+from trading_core.domain.postings import entry_of
 from trading_core.ledger.session import Session
-from trading_core.storage.trading import fills, orders, positions
+from trading_core.storage.trading import fills, orders, positions, postings
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ def record_fill(
     Raises:
         psycopg.errors.ForeignKeyViolation: The order is not in our records; adopt it first.
         psycopg.errors.CheckViolation: More would be filled than was ordered.
+        InvariantViolated: The fill does not balance.
     """
     if not fills.insert(connection, fill, session.account, session.trading_date, source):
         return None
@@ -37,6 +39,8 @@ def record_fill(
     before = positions.for_update(connection, session.account, fill.symbol)
     after = before.after(fill)
     positions.save(connection, session.account, after)
+    entry = entry_of(fill, before, after)
+    postings.insert(connection, entry, session.account, session.trading_date)
     earned_usd = closed_pnl_usd(before, after, fill)
     if earned_usd is not None:
         fills.set_closed_pnl(connection, fill.execution_id, earned_usd)

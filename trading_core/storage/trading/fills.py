@@ -59,6 +59,11 @@ def of_account(connection: Connection, account: str) -> list[Fill]:
     return _read(connection, "account = %s", (account,))
 
 
+def as_recorded(connection: Connection, account: str) -> list[Fill]:
+    """Return all the account's fills in the order they reached our books; some come late."""
+    return _read(connection, "account = %s", (account,), by="recorded_at, executed_at")
+
+
 def count_of_day(connection: Connection, account: str, trading_date: date) -> int:
     """Return how many fills of one trading day are recorded."""
     row = connection.execute(
@@ -69,11 +74,16 @@ def count_of_day(connection: Connection, account: str, trading_date: date) -> in
     return int(row[0])
 
 
-def _read(connection: Connection, where: str, values: tuple[object, ...]) -> list[Fill]:
+def _read(
+    connection: Connection,
+    where: str,
+    values: tuple[object, ...],
+    by: str = "executed_at, recorded_at",
+) -> list[Fill]:
     with connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute(
             "SELECT execution_id, client_order_id, symbol, side, quantity, price_usd, executed_at"
-            f" FROM fills WHERE {where} ORDER BY executed_at, recorded_at, execution_id",
+            f" FROM fills WHERE {where} ORDER BY {by}, execution_id",
             values,
         )
         return [Fill(**{**row, "side": Side(row["side"])}) for row in cursor.fetchall()]

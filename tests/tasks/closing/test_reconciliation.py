@@ -8,6 +8,7 @@ import pytest
 from tasks.closing.reconciliation import (
     Break,
     check_books_agree,
+    check_books_rebuilt,
     check_overnight_reconciliation,
     compare,
     ensure_reconciliation_kept,
@@ -177,3 +178,14 @@ def test_an_accounts_first_day_has_no_yesterday(database: Database) -> None:
     both = TwoBooks.opened(database)
     result = check_overnight_reconciliation.fn(both.broker, database)
     assert (result.verdict, result.found) == (Verdict.PASS, "first day of account PA7777777")
+
+
+def test_books_that_the_fills_do_not_make_are_named(books: TwoBooks) -> None:
+    assert check_books_rebuilt.fn(books.database, DAY).verdict is Verdict.PASS
+
+    with books.database.transaction() as connection:
+        connection.execute("UPDATE positions SET realized_pnl_usd = 1 WHERE symbol = 'ACME'")
+
+    result = check_books_rebuilt.fn(books.database, DAY)
+    assert result.verdict is Verdict.FAIL
+    assert result.found.startswith("position ACME: the fills make ")

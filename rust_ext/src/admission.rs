@@ -116,7 +116,8 @@ impl Engine {
             let shown = i64::from(extra.display);
             let fits = extra.display > 0
                 && extra.display <= message.quantity
-                && extra.display % book.lot == 0;
+                && extra.display % book.lot == 0
+                && message.quantity.div_ceil(extra.display) <= message::PORTIONS_MAX;
             check(fits, Reason::BadQuantity, shares, shown)?;
         }
         if message.flags & message::MARKET == 0 {

@@ -175,6 +175,13 @@ impl Engine {
         if standing.has(message::STOP) {
             return Err((Reason::BadFlags, 0, i64::from(message::STOP)));
         }
+        if standing.has(message::ICEBERG) {
+            let slot = self.matcher.arena.slot(standing.at) as usize;
+            let most = i64::from(self.rare[slot].display) * i64::from(message::PORTIONS_MAX);
+            if shares > most {
+                return Err((Reason::BadQuantity, most, shares));
+            }
+        }
         if !message.quantity.is_multiple_of(book.lot) {
             return Err((Reason::OffLot, i64::from(book.lot), shares));
         }

@@ -23,6 +23,7 @@ pub mod prefetch;
 pub mod recovery;
 pub mod risk;
 pub mod snapshot;
+mod soundness;
 pub mod special;
 mod state;
 mod taker;

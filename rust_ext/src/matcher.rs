@@ -43,9 +43,9 @@ pub struct Matcher {
 #[inline]
 #[must_use]
 pub const fn key_of(side: u32, price: i64) -> i64 {
-    // -price for buys, without a branch.
+    // -price for buys, without a branch. The one price that has no negative is refused later.
     let buy = side as i64 - 1;
-    (price ^ buy) - buy
+    (price ^ buy).wrapping_sub(buy)
 }
 
 /// Return the price of a key on a side; the same arithmetic.

@@ -62,6 +62,8 @@ pub const BY_SIDE: u8 = 4;
 
 /// The most shares of one order.
 pub const QUANTITY_MAX: u32 = i32::MAX.cast_unsigned();
+/// The most portions an iceberg may have: they bound how many events one command can cause.
+pub const PORTIONS_MAX: u32 = 100;
 /// The furthest a price may be from zero, in ticks.
 pub const PRICE_MAX: i64 = 1 << 40;
 

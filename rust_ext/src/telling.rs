@@ -23,7 +23,8 @@ impl Engine {
         std::mem::replace(&mut self.events, empty)
     }
 
-    /// Whether any command's events surely fit.
+    /// Whether a command's events fit: two of each live order and a few more. Only what more than two
+    /// portions of many icebergs cause may make the room grow.
     #[inline]
     #[must_use]
     pub fn has_room_for_events(&self) -> bool {

@@ -134,64 +134,6 @@ impl Engine {
         self.size
     }
 
-    /// Panic unless every order is found by its id, every level's orders are counted, no open book
-    /// is crossed, and shares, positions and sums fit together. For tests: it looks at everything.
-    ///
-    /// # Panics
-    /// When something does not fit.
-    pub fn assert_sound(&self) {
-        let mut orders = 0;
-        for symbol in 0..self.size.books {
-            let best = |side| self.levels(symbol, side).next().map(|level| level.price);
-            if let (Some(bid), Some(ask)) = (best(0), best(1)) {
-                let is_open = self.books[symbol as usize].phase == crate::book::Phase::Open;
-                assert!(
-                    bid < ask || !is_open,
-                    "book {symbol} is crossed: {bid} and {ask}"
-                );
-            }
-            for side in 0..2 {
-                let stops =
-                    &self.matcher.ladders[(self.size.books * 2 + symbol * 2 + side) as usize];
-                let mut key = stops.best;
-                while key != NO_KEY {
-                    orders += self.ring(stops.find(key)).count();
-                    key = stops.after(&self.matcher.arena, key);
-                }
-                for order in self.queue(symbol, side) {
-                    orders += 1;
-                    assert!(order.open > 0 && order.open <= order.total, "{order:?}");
-                    assert_eq!(self.open(order.id), Some(order.total), "{order:?}");
-                }
-            }
-        }
-        assert_eq!(
-            orders,
-            self.live() as usize,
-            "orders in queues and in the arena"
-        );
-        for account in 0..self.size.accounts {
-            self.assert_account(account);
-        }
-    }
-
-    fn assert_account(&self, account: u32) {
-        let owner = &self.risk.accounts[account as usize];
-        let lines = (0..self.size.books).map(|symbol| &self.risk.lines[self.line(symbol, account)]);
-        let cost: i64 = lines.clone().map(|line| line.cost.abs()).sum();
-        assert!(
-            owner.gross >= cost,
-            "account {account}: gross below the cost of what it holds"
-        );
-        assert!(owner.reserved >= 0, "account {account}: reserved");
-        for line in lines {
-            assert!(
-                line.open.iter().all(|open| *open >= 0),
-                "account {account}: {line:?}"
-            );
-        }
-    }
-
     /// Return a message that names an order: for cancelling it.
     #[must_use]
     pub fn naming(&self, id: u64) -> Option<Message> {

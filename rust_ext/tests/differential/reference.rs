@@ -332,7 +332,8 @@ impl Reference {
         let removed = if closing == 0 {
             0
         } else {
-            held.cost * closing / held.position.abs()
+            let share = i128::from(held.cost) * i128::from(closing);
+            (share / i128::from(held.position.abs())) as i64
         };
         let closed_for = -signed.signum() * closing * price;
         held.realised += closed_for - removed;

@@ -68,7 +68,10 @@ impl Reference {
             return R::OffLot;
         }
         let shown = extra.display;
-        let bad_display = shown == 0 || shown > message.quantity || shown % lot != 0;
+        let bad_display = shown == 0
+            || shown > message.quantity
+            || shown % lot != 0
+            || message.quantity.div_ceil(shown) > PORTIONS_MAX;
         if message.flags & ICEBERG != 0 && bad_display {
             return R::BadQuantity;
         }
@@ -333,6 +336,11 @@ impl Reference {
                 R::BadQuantity,
             ),
             (order.is(STOP), R::BadFlags),
+            (
+                order.is(ICEBERG)
+                    && message.quantity.div_ceil(order.command.extra.display) > PORTIONS_MAX,
+                R::BadQuantity,
+            ),
             (!message.quantity.is_multiple_of(venue.lot), R::OffLot),
             (venue.phase == 2, R::Phase),
         ];

@@ -31,6 +31,7 @@ _KEY = {
 _REFUSALS = {
     401: "No token in force.",
     403: "The token lacks the scope.",
+    404: "There is no such thing.",
     409: "The state does not allow it, or the key stands for another request.",
     413: "The body is too long.",
     422: "Not what this endpoint takes.",

@@ -182,15 +182,17 @@ impl Engine {
             message::MODIFY => self.modify(message),
             _ => self.control(&Command::from(*message)),
         }
+        self.assert_sound_in_debug();
     }
 
     /// Carry out any command.
     pub fn command(&mut self, command: &Command) {
         match command.message.kind {
             message::NEW => self.submit_slowly(command),
-            message::CANCEL | message::MODIFY => self.apply(&command.message),
+            message::CANCEL | message::MODIFY => return self.apply(&command.message),
             _ => self.control(command),
         }
+        self.assert_sound_in_debug();
     }
 
     /// Return the risk line of an account in a book.

@@ -58,6 +58,14 @@ impl Engine {
         }
     }
 
+    /// In a debug build, look at everything after every command.
+    #[inline(always)]
+    pub(crate) fn assert_sound_in_debug(&self) {
+        if cfg!(debug_assertions) {
+            self.assert_sound();
+        }
+    }
+
     fn standing_on(&self, ladder: usize) -> Vec<Standing> {
         let ladder = &self.matcher.ladders[ladder];
         let (mut found, mut key) = (vec![], ladder.best);

@@ -91,13 +91,14 @@ fn a_journal_goes_on_where_it_was_left() {
 
 #[test]
 fn cut_at_any_byte_it_keeps_every_whole_group_and_no_other() {
-    let (path, bytes, _) = written(3, 12);
+    let (path, bytes, commands) = written(3, 5);
+    let hashes: Vec<u64> = (0..=commands)
+        .map(|commands| after(3, commands).state_hash())
+        .collect();
     for length in 48..bytes.len() {
         let recovered = replay(&bytes[..length]).unwrap();
-        assert_eq!(
-            recovered.engine.state_hash(),
-            after(3, recovered.commands).state_hash()
-        );
+        let expected = hashes[recovered.commands as usize];
+        assert_eq!(recovered.engine.state_hash(), expected);
         assert!(
             recovered
                 .cut
@@ -113,7 +114,7 @@ fn cut_at_any_byte_it_keeps_every_whole_group_and_no_other() {
 
 #[test]
 fn a_changed_byte_is_found_wherever_it_is() {
-    let (path, bytes, commands) = written(4, 6);
+    let (path, bytes, commands) = written(4, 3);
     for at in 48..bytes.len() {
         let mut changed = bytes.clone();
         changed[at] ^= 1 << (at % 8);
@@ -127,7 +128,7 @@ fn a_changed_byte_is_found_wherever_it_is() {
 
 #[test]
 fn any_bytes_are_a_journal_or_an_error_and_never_a_panic() {
-    let (path, bytes, _) = written(5, 8);
+    let (path, bytes, _) = written(5, 4);
     let rounds: u64 = std::env::var("FUZZ").map_or(3_000, |rounds| rounds.parse().unwrap());
     let mut random = Random(77);
     for _ in 0..rounds {

@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 
 from trading_core import engine as face
 from trading_core._engine import Engine
-from trading_core.engine import COMMAND, MESSAGE, EventKind, Flag, Kind, Reason, Side, TimeInForce
+from trading_core.engine import (
+    COMMAND,
+    MESSAGE,
+    EventKind,
+    Flag,
+    Kind,
+    Limit,
+    Reason,
+    Scope,
+    Side,
+    TimeInForce,
+)
 
 
 @pytest.fixture
@@ -199,3 +210,92 @@ def test_whatever_is_sent_shares_are_neither_made_nor_lost(rows: list[dict[str, 
             packed[number][field] = value
     assert face.apply(again, packed) == len(rows)
     assert engine.state_hash() == again.state_hash()
+
+
+_RESTING = {"kind": Kind.NEW, "id": 1, "price": 50, "quantity": 10}
+
+
+@pytest.mark.parametrize(
+    ("row", "reason", "limit", "found"),
+    [
+        ({"symbol": 2}, Reason.UNKNOWN_SYMBOL, 2, 2),
+        ({"account": 3}, Reason.UNKNOWN_ACCOUNT, 3, 3),
+        ({"quantity": 0}, Reason.BAD_QUANTITY, 2**31 - 1, 0),
+        ({"quantity": 2**31}, Reason.BAD_QUANTITY, 2**31 - 1, 2**31),
+        ({"price": 2**40 + 1}, Reason.PRICE_RANGE, 2**40, 2**40 + 1),
+        ({"price": -(2**63)}, Reason.PRICE_RANGE, 2**40, -(2**63)),
+        ({"symbol": 1, "price": 51}, Reason.OFF_TICK, 5, 51),
+        ({"symbol": 1, "quantity": 11}, Reason.OFF_LOT, 10, 11),
+        ({"id": 1}, Reason.DUPLICATE_ID, 0, 0),
+        ({"flags": 16}, Reason.BAD_FLAGS, 0, 16),
+        ({"tif": 5}, Reason.BAD_FLAGS, 0, 0),
+        ({"side": 2}, Reason.BAD_FLAGS, 0, 0),
+        ({"kind": 0}, Reason.BAD_KIND, 14, 0),
+        ({"kind": 15}, Reason.BAD_KIND, 14, 15),
+        ({"kind": Kind.CANCEL, "id": 9}, Reason.UNKNOWN_ID, 0, 0),
+        ({"flags": Flag.ICEBERG, "display": 11}, Reason.BAD_QUANTITY, 10, 11),
+    ],
+)
+def test_a_row_that_makes_no_sense_is_one_refusal_with_the_facts(
+    row: dict[str, int], reason: Reason, limit: int, found: int
+) -> None:
+    engine = Engine(books=2, accounts=3, orders=8)
+    rules = {"kind": Kind.RULES, "symbol": 1, "price": 5, "quantity": 10}
+    assert face.apply(engine, [rules, _RESTING]) == 2
+    face.events(engine)
+    before = engine.state_hash()
+    assert face.apply(engine, [{**_RESTING, "id": 2, **row}]) == 1
+    [event] = face.events(engine)
+    assert (event["kind"], event["reason"]) == (EventKind.REFUSE, reason)
+    assert (event["other"], event["fact"]) == (limit, found)
+    assert engine.state_hash() == before
+
+
+def test_at_capacity_the_next_order_is_refused_and_a_freed_place_is_used_again() -> None:
+    engine = Engine(books=1, accounts=1, orders=2)
+    for order_id in (1, 2):
+        engine.submit(order_id, 0, 0, Side.BUY, 50, 1)
+    assert engine.submit(3, 0, 0, Side.BUY, 50, 1) == -Reason.CAPACITY
+    refused = face.events(engine)[-1]
+    assert (refused["other"], refused["fact"]) == (2, 2)
+    engine.cancel(1, 0, 0)
+    assert engine.submit(3, 0, 0, Side.BUY, 50, 1) == 1
+
+
+def test_numbers_that_would_not_fit_are_a_refusal_through_every_door(engine: Engine) -> None:
+    engine.submit(1, 0, 0, Side.BUY, 50, 1)
+    assert engine.submit(2, 0, 0, Side.BUY, -(2**63), 1) == -Reason.PRICE_RANGE
+    assert engine.modify(1, 0, 0, -(2**63), 1) == -Reason.PRICE_RANGE
+    assert engine.submit(2, 0, 0, Side.BUY, 2**40, 2**31 - 1) == -Reason.ORDER_NOTIONAL
+    held = {"kind": Kind.LIMIT, "tif": Limit.HELD, "price": 1, "stop": 2**56}
+    for account, book in ((0, 0), (0, 1)):
+        row = {**held, "account": account, "symbol": book, "scope": Scope.BY_SYMBOL}
+        assert face.apply(engine, [row]) == 1
+    face.events(engine)
+    assert engine.position(0, 1) == (1, 2**56, 0)
+    wide = Engine(books=17, accounts=1, orders=1)
+    face.apply(wide, [held])
+    [event] = face.events(wide)
+    assert (event["reason"], event["other"]) == (Reason.OVERFLOW, 2**60)
+
+
+@pytest.mark.parametrize(
+    ("rows", "width"),
+    [
+        (bytes(7), 1),
+        (np.zeros(4, "u8"), 8),
+        (np.zeros((4, 2), MESSAGE)[:, 0], 32),
+    ],
+)
+def test_a_buffer_that_is_no_rows_is_named_by_its_width(
+    engine: Engine, rows: Any, width: int
+) -> None:
+    with pytest.raises(TypeError, match=f"contiguous rows of 32 or 64 bytes, were of {width}"):
+        engine.apply(rows)
+
+
+def test_any_bytes_are_rows_and_every_row_is_answered(engine: Engine) -> None:
+    noise = np.frombuffer(np.random.default_rng(5).bytes(64 * 1_000), COMMAND)
+    for first in range(0, len(noise), 100):
+        assert face.apply(engine, noise[first : first + 100]) == 100
+        assert len(face.events(engine)) >= 100

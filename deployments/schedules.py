@@ -62,6 +62,13 @@ SCHEDULES: tuple[Schedule, ...] = (
         kept="record 2 years",
         parameters={"requested_by": "schedule"},
     ),
+    Schedule(
+        "check-recovery-site",
+        cron="30 8 * * 1",
+        says="08:30, Monday",
+        kept="record 2 years",
+        parameters={"requested_by": "schedule"},
+    ),
 )
 
 

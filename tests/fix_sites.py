@@ -4,35 +4,39 @@ Smaller than a stack: no orchestrator and no monitoring of their own. What stand
 (operations, cloud) is the tests'; the exchange is a child of the home's supervisor.
 """
 
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import psutil
+from pydantic import SecretStr
 
-from infra.embedded import postgres, programs, secrets, stages
+from infra.embedded import account, postgres, programs, secrets, stages
 from infra.embedded import stack as embedded
 from infra.embedded.steps import carry_out
 from infra.embedded.supervisor import Supervisor
-from infra.sites import site, standby
+from infra.sites import database, replica, site, standby
+from infra.sites.database import Standing
 from tests.fix_cloud import LocalCloud
-from tests.fix_postgres import OperationsDatabase
-from tests.fix_stack import PROJECT, free_offset
+from tests.fix_postgres import OperationsDatabase, free_port
+from tests.fix_stack import free_offset
 from trading_core.broker.client import Broker
+from trading_core.broker.http import Endpoint
+from trading_core.broker.keys import KeyPair
 from trading_core.broker.replay import Replay, SessionRequest
-from trading_core.clock import seconds
-from trading_core.domain.orders import Order
+from trading_core.clock import poll, seconds
+from trading_core.domain.orders import Order, OrderRequest, Side
+from trading_core.errors import ConfigurationError
 from trading_core.peers import Peer
 from trading_core.services import SERVICES
 from trading_core.settings import Settings
 from trading_core.storage.connect import connect
+from trading_core.storage.fingerprints import different, fingerprint
 from trading_core.storage.operations import lease
 from trading_core.storage.operations.lease import Lease
 
@@ -68,12 +72,6 @@ class Sites:
         """The settings of the site that does not."""
         return site.of_site(self.home, site.other_than(self.home, self.in_use.site))
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """The variables of a process that works on these sites."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("TRADEOPS_")}
-        return kept | self.home.environment()
-
     def up(self) -> None:
         """Bring both up, whichever is in use."""
         for one in (self.in_use, self.other):
@@ -89,13 +87,22 @@ class Sites:
         assert found is not None
         return found
 
+    def changes(self) -> int:
+        """Return how many lines of changes the ledger has: intents, effects, proofs."""
+        with connect(self.operations.app_dsn, application="test") as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM effect_ledger WHERE kind <> 'note'"
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
     def peer(self, one: Settings, name: str) -> Peer:
         """Return a client of a service of a site."""
         return Peer(one, name, answer_within=seconds(10))
 
     def open_day(self) -> str:
         """Have a session open at the exchange and trading allowed; return a symbol of it."""
-        replay = Replay.of(self.home)
+        replay = Replay.of(self.in_use)
         try:
             session = replay.session()
             if session is None:
@@ -110,7 +117,7 @@ class Sites:
 
     def order(self, one: Settings, strategy: str, sequence: int, symbol: str) -> str:
         """Have a site's executor send one share; return what became of it."""
-        with Broker.of(self.home) as broker:
+        with Broker.of(self.in_use) as broker:
             now = broker.clock().now
         order = {"strategy": strategy, "symbol": symbol, "side": "buy", "quantity": 1}
         body = {"now": now.isoformat(), "signals": [{**order, "sequence": sequence}]}
@@ -120,7 +127,7 @@ class Sites:
 
     def at_exchange(self) -> list[Order]:
         """Return every order the exchange has."""
-        with Broker.of(self.home) as broker:
+        with Broker.of(self.in_use) as broker:
             return broker.orders("all")
 
     def rows(self, one: Settings, statement: str) -> list[tuple[Any, ...]]:
@@ -140,23 +147,43 @@ class Sites:
         names = ("postgres", "redis", *site.IN_USE_ONLY)
         return [supervisor, *self.processes(one, *names)]
 
-    def python(self, code: str) -> "subprocess.Popen[str]":
-        """Start Python code in a process of its own that works on these sites."""
-        return subprocess.Popen(
-            [sys.executable, "-c", code],
-            cwd=PROJECT,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    def standing(self, one: Settings) -> Standing:
+        """Return how the database of a site stands."""
+        return database.standing(one.secret("superuser_dsn"))
+
+    def are_level(self) -> bool:
+        """Whether the site that is not in use shows all the other has written."""
+        return self.standing(self.other).replayed == self.standing(self.in_use).written
+
+    def differences(self) -> list[str]:
+        """Return the tables in which the two sites differ."""
+        found: list[Any] = []
+        for one in (self.in_use, self.other):
+            with connect(one.secret("owner_dsn"), application="test") as connection:
+                found.append(fingerprint(connection))
+        return different(*found)
+
+    def key(self, one: Settings) -> KeyPair:
+        """Return the key a site has for the exchange."""
+        return Endpoint.of(one).keys()
+
+    def refuses(self, key: KeyPair, symbol: str) -> bool:
+        """Whether the exchange refuses an order that comes with a key."""
+        endpoint = replace(Endpoint.of(self.home), keys=lambda: key)
+        order = OrderRequest(f"refused-{key.key_id}", symbol, Side.BUY, 1)
+        with Broker(endpoint) as broker:
+            try:
+                broker.submit(order)
+            except ConfigurationError:
+                return True
+        return False
 
 
 def killed(processes: list[psutil.Process]) -> None:
     """Cut the power: SIGKILL to each, the first first."""
     for one in processes:
-        one.kill()
+        with suppress(psutil.NoSuchProcess):  # a session of a server that has just ended
+            one.kill()
     psutil.wait_procs(processes, timeout=10)
 
 
@@ -201,6 +228,51 @@ def running_sites(root: Path, operations: OperationsDatabase, cloud: LocalCloud)
         for one in (sites.standby, home):
             embedded.down(one, lambda _progress: None)
             postgres.cluster(one.root, one.host, 0).remove()
+
+
+def set_back(one: Settings) -> None:
+    """Put a site's database back to a moment ago, as a restore does: on a timeline of its own.
+
+    What was written since is gone, and so are the places it kept for those who follow it.
+    """
+    cluster, supervisor = site.cluster_of(one), Supervisor(one.root)
+    home = cluster.home / "moment"
+    if cluster.run_as is not None:
+        account.give(home, cluster.run_as)
+    else:
+        home.mkdir()
+    moment = replace(cluster, home=home, port=free_port())
+    replica.clone(standby.source_of(one), moment, "moment")
+    with connect(one.secret("superuser_dsn"), application="test") as connection:
+        connection.execute("SELECT pg_logical_emit_message(true, 'test', 'lost')")
+    supervisor.end("postgres")
+    assert poll(lambda: supervisor.processes()["postgres"].is_down, within=seconds(30))
+    with serving(moment):
+        database.promote(SecretStr(moment.superuser_dsn), at_least=None)
+    cluster.data_dir.rename(cluster.home / "data.before-moment")
+    moment.data_dir.rename(cluster.data_dir)
+    supervisor.begin("postgres")
+    assert poll(cluster.answers, within=seconds(30))
+
+
+@contextmanager
+def serving(cluster: postgres.Cluster) -> Iterator[None]:
+    """Run a server on data that are there."""
+    process = subprocess.Popen(
+        cluster.command(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=cluster.data_dir,
+        start_new_session=True,
+        **account.ids(cluster.run_as),
+    )
+    try:
+        assert poll(cluster.answers, within=seconds(30))
+        yield
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
 
 
 def _bring_up(one: Settings) -> None:

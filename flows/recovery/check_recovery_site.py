@@ -1,6 +1,6 @@
 """Check the recovery site: whether the other site could take over now, and what would be lost.
 
-When:     weekly, before every planned switch, and when its replica raises an alarm
+When:     weekly by itself, before every planned switch, and when its replica raises an alarm
 Changes:  nothing
 If red:   the other site is not a way out until the red lines are repaired: `tradeops up
           --with-standby` makes one, rejoin-site brings one back
@@ -13,17 +13,24 @@ from prefect import flow
 from flows.desk import open_run
 from tasks.kernel import collect
 from tasks.people.findings import notify_checklist
+from tasks.recovery.keys import check_old_key_revocable
 from tasks.recovery.sites import (
     check_lease_can_move,
     check_one_primary,
     check_replica,
     check_replica_lag,
+    check_second_site,
     check_site_name,
     check_site_secrets,
     check_site_startable,
 )
 
-NEEDS = {"replica's lag": ("replica",)}
+NEEDS = {
+    "replica": ("second site",),
+    "replica's lag": ("second site", "replica"),
+    "secrets": ("second site",),
+    "services": ("second site",),
+}
 
 
 @flow(name="check-recovery-site")
@@ -40,12 +47,14 @@ def check_recovery_site(dry_run: bool = False, requested_by: str = "on-call") ->
         # Look.
         sites = desk.sites_without(desk.settings.site)
         asked = {
+            "second site": check_second_site.submit(sites),
             "lease": check_lease_can_move.submit(sites),
             "one primary": check_one_primary.submit(sites),
             "replica": check_replica.submit(sites),
             "replica's lag": check_replica_lag.submit(sites),
             "secrets": check_site_secrets.submit(sites),
             "services": check_site_startable.submit(sites),
+            "broker key": check_old_key_revocable.submit(sites),
             "name": check_site_name.submit(sites.home),
         }
         checklist = notify_checklist(collect(asked, NEEDS))

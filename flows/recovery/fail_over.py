@@ -2,9 +2,9 @@
 
 When:     a site is lost, cut off or cannot be trusted, and the other one is ready. Also a planned
           switch: a site that can end in order loses nothing
-Changes:  takes the right to trade from the old site and stops what can be reached there; promotes
-          the other site's database, points clients and name to it, starts its services, reconciles
-          with the exchange, resumes trading
+Changes:  takes the right to trade from the old site, stops what can be reached there, and has the
+          exchange refuse its key; promotes the other site's database, points clients and name to
+          it, starts its services, reconciles with the exchange, resumes trading
 If red:   run it again: it looks at each step and carries on where it stopped. Before the fence
           nothing was changed; after it nobody trades until it is through. A site that lags or
           never streamed is refused: see check-recovery-site
@@ -15,7 +15,7 @@ Partly:   EMG-16, OBJ-06, OBJ-11
 from prefect import flow
 
 from flows.desk import Desk, clients_of, open_run
-from tasks.kernel import collect, confirmed, granted, rehearse
+from tasks.kernel import collect, granted, meanwhile, rehearse
 from tasks.people.approvals import request_approval
 from tasks.people.findings import notify_checklist
 from tasks.recovery.failover import (
@@ -26,6 +26,11 @@ from tasks.recovery.failover import (
     ensure_name_switched,
     ensure_promoted,
     ensure_site_stopped,
+)
+from tasks.recovery.keys import (
+    check_old_key_revocable,
+    ensure_old_key_refused,
+    ensure_own_key_issued,
 )
 from tasks.recovery.sites import (
     check_lease_can_move,
@@ -83,6 +88,7 @@ def _look(desk: Desk, to: str) -> None:
         "replica's lag": check_replica_lag.submit(sites),
         "secrets": check_site_secrets.submit(sites),
         "services": check_site_startable.submit(sites),
+        "broker key": check_old_key_revocable.submit(sites),
         "name": check_site_name.submit(sites.home),
     }
     checklist = notify_checklist(collect(asked, NEEDS))
@@ -94,18 +100,15 @@ def _act(desk: Desk, to: str, reason: str) -> str:
     ensure_lease_revoked(sites)
     ensure_site_stopped(sites.source)
     ensure_database_fenced(sites)
+    ensure_own_key_issued(sites)
+    ensure_old_key_refused(sites)
     ensure_promoted(sites)
     ensure_lease_given(sites)
     ensure_clients_pointed(sites)
-    # A name service that is down holds nobody up: it is told meanwhile, and seen to at the end.
-    naming = ensure_name_switched.submit(sites)
-    try:
-        record = _trade_there(desk, to, reason)
-    finally:
-        naming.wait()
-    named = confirmed({"name": naming.state})
-    named.require_confirmed("the other site trades; run fail-over again for its name")
-    return record
+    # A name service that is slow or down holds nobody up.
+    naming = {"name": ensure_name_switched.submit(sites)}
+    with meanwhile(naming, "the other site trades; run fail-over again for its name"):
+        return _trade_there(desk, to, reason)
 
 
 def _trade_there(desk: Desk, to: str, reason: str) -> str:

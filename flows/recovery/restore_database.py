@@ -17,6 +17,7 @@ from flows.desk import Desk, open_run
 from tasks.kernel import collect, granted, rehearse
 from tasks.people.approvals import request_approval
 from tasks.people.findings import notify_checklist
+from tasks.recovery.rejoin import notify_replica_left
 from tasks.recovery.restores import (
     check_restored_books,
     check_target_reachable,
@@ -79,6 +80,7 @@ def restore_database(
         books = collect({"books agree": check_restored_books.submit(desk.database, desk.broker)})
         notify_checklist(books).require_ready("explain each break, then run this again")
         ensure_recovery_recorded(restore)
+        notify_replica_left(desk.home, desk.settings.site)
         return notify_restored(restore)
 
 

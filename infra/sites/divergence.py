@@ -20,6 +20,7 @@ from pydantic import SecretStr
 
 from infra.embedded import account, postgres
 from infra.embedded.postgres import Cluster
+from infra.sites import replica
 from infra.sites.fence import TRADING_DATABASE
 from trading_core.clock import poll, seconds
 from trading_core.errors import NotVerified
@@ -52,11 +53,13 @@ class LeftBehind:
 def served(cluster: Cluster, superuser: SecretStr) -> Iterator[SecretStr]:
     """Serve a stopped data directory, read-only; lends the DSN of its trading database.
 
-    It repairs itself first if it was cut off, and is ended in order afterwards.
+    It repairs itself first if it was cut off, and is ended in order afterwards. One that was left
+    serving by a run that was killed is ended first.
 
     Raises:
         NotVerified: It did not start; its log says why.
     """
+    replica.end_leftovers(cluster)
     port = free_port(cluster.host)
     log_path = cluster.root / "logs" / "postgres_left_behind.log"
     log_path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,26 +2,36 @@
 
 Everything goes by PostgreSQL's own programs, under the account of the server. Passwords are in a
 file only that account can read, not in the data directory: a backup of it carries none.
+
+Whoever is killed while copying or rewinding leaves programs at work, and data of two servers: the
+first are ended before the next try, the second never serve anything and are copied anew.
 """
 
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import SecretStr
 
 from infra.embedded import account
 from infra.embedded.postgres import Cluster
 from infra.postgres import programs
-from trading_core.clock import seconds
+from trading_core import durable
+from trading_core.clock import poll, seconds
 from trading_core.errors import CheckFailed, NotVerified
 from trading_core.storage.connect import connect
 
 _WITHIN = seconds(900)
+_ENDED_WITHIN = seconds(10)
+_DRAFT = "data.copy"
+_REWINDING = "rewind.begun"
 _OURS = ("primary_conninfo", "primary_slot_name", "recovery_target_timeline")
 
 
@@ -70,8 +80,13 @@ def drop_slot(superuser: SecretStr, name: str) -> None:
 
 
 def is_replica(cluster: Cluster) -> bool:
-    """Whether the data directory would be started as one that follows."""
-    return (cluster.data_dir / "standby.signal").exists()
+    """Whether the data directory can be started, and would be as one that follows."""
+    return (cluster.data_dir / "standby.signal").exists() and not is_half_rewound(cluster)
+
+
+def is_half_rewound(cluster: Cluster) -> bool:
+    """Whether a rewind was cut off: what is there is of two servers, and must not be started."""
+    return (cluster.home / _REWINDING).exists()
 
 
 def exists(cluster: Cluster) -> bool:
@@ -88,8 +103,10 @@ def clone(source: Source, cluster: Cluster, name: str) -> None:
     Raises:
         CheckFailed: The copy failed; the fact carries pg_basebackup's own words.
     """
+    end_leftovers(cluster)
     ensure_slot(source, name)
-    draft = cluster.data_dir.with_name("data.copy")
+    poll(lambda: not _is_slot_taken(source, name), within=_ENDED_WITHIN)
+    draft = cluster.data_dir.with_name(_DRAFT)
     _run(cluster, ("rm", "-rf", str(draft)))
     options = ("-D", str(draft), "-X", "stream", "-c", "fast", "-S", slot_of(name), "--no-password")
     _run(cluster, (str(cluster.binaries.program("pg_basebackup")), *options), source.replication)
@@ -99,6 +116,7 @@ def clone(source: Source, cluster: Cluster, name: str) -> None:
         _run(cluster, ("rm", "-rf", str(before)))
         cluster.data_dir.rename(before)
     draft.rename(cluster.data_dir)
+    durable.remove(cluster.home / _REWINDING)
 
 
 def rewind(source: Source, cluster: Cluster, name: str) -> None:
@@ -109,9 +127,16 @@ def rewind(source: Source, cluster: Cluster, name: str) -> None:
     The slot is there before the rewind: the log it will need next is not removed meanwhile.
 
     Raises:
-        CheckFailed: It cannot be rewound; the fact carries pg_rewind's own words.
+        CheckFailed: It cannot be rewound; the fact carries pg_rewind's own words. Or an earlier
+            rewind was cut off or failed: PostgreSQL then wants a copy.
         Unreachable: The source does not answer.
     """
+    end_leftovers(cluster)
+    if is_half_rewound(cluster):
+        raise CheckFailed(
+            f"{cluster.data_dir}: expected data of one server, a rewind of them was cut off",
+            next_step="copy the data of the other site anew: rejoin-site does",
+        )
     ensure_slot(source, name)
     with connect(source.superuser, application="replica") as connection:
         connection.autocommit = True
@@ -120,14 +145,31 @@ def rewind(source: Source, cluster: Cluster, name: str) -> None:
     parts.pop("password", None)
     where = make_conninfo("", **parts)
     options = ("-D", str(cluster.data_dir), f"--source-server={where}")
+    durable.write_text(cluster.home / _REWINDING, name)
     _run(cluster, (str(cluster.binaries.program("pg_rewind")), *options), source.superuser)
     _configure(source, cluster, cluster.data_dir, name)
+    durable.remove(cluster.home / _REWINDING)
 
 
 def follow(source: Source, cluster: Cluster, name: str) -> None:
     """Have a data directory that ended in order and never diverged follow the source."""
     ensure_slot(source, name)
     _configure(source, cluster, cluster.data_dir, name)
+
+
+def end_leftovers(cluster: Cluster) -> None:
+    """End what a killed run has left at work on the data or a copy of them: server or program.
+
+    Nothing of a supervisor's: whoever calls this has seen that its server does not run.
+    """
+    ours = {str(cluster.data_dir), str(cluster.data_dir.with_name(_DRAFT))}
+    found = [one for one in psutil.process_iter() if ours & set(_command_of(one))]
+    for process in found:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGQUIT)  # a server ends its sessions with it
+    for process in psutil.wait_procs(found, _ENDED_WITHIN.total_seconds())[1]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +202,21 @@ def control(cluster: Cluster) -> Control | None:
         facts["Latest checkpoint location"],
         int(facts["Latest checkpoint's TimeLineID"]),
     )
+
+
+def _is_slot_taken(source: Source, name: str) -> bool:
+    with connect(source.superuser, application="replica") as connection:
+        row = connection.execute(
+            "SELECT active FROM pg_replication_slots WHERE slot_name = %s", [slot_of(name)]
+        ).fetchone()
+    return row == (True,)
+
+
+def _command_of(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 def _configure(source: Source, cluster: Cluster, data_dir: Path, name: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from infra.embedded import secrets
 from infra.embedded.postgres import Cluster, cluster
+from infra.sites import replica
 from trading_core import durable
 from trading_core.errors import ConfigurationError
 from trading_core.services import SERVICES, Group, in_group, service
@@ -126,7 +127,7 @@ def asleep(site: Settings) -> frozenset[str]:
     if is_in_use(site):
         return frozenset(names)
     names |= {"databases", "schema", *IN_USE_ONLY}
-    if not (cluster_of(site).data_dir / "standby.signal").exists():
+    if not replica.is_replica(cluster_of(site)):
         names.add("postgres")
     return frozenset(names)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from infra.postgres.backup import base_backup, retention
 from infra.postgres.backup.retention import Policy, Sweep
 from infra.postgres.wal import PARTIAL, SIDECAR, Segment
-from infra.postgres.wal_archive import offsite
+from infra.postgres.wal_archive import offsite, place
 from tasks.backup.base_backups import BaseVault
 from tasks.kernel import Change, Unchanged, action
 from trading_core.clock import SystemClock, seconds
@@ -99,7 +99,7 @@ def _old_here(vault: BaseVault, policy: Policy) -> Old:
 
 def _old_there(vault: BaseVault, policy: Policy) -> Old:
     sweep = _sweep(vault, policy)
-    keys = vault.bucket.keys(offsite.UNDER)
+    keys = vault.bucket.keys(place.UNDER)
     return Old({one.id: one.because for one in sweep.there}, _going(sweep, keys))
 
 

@@ -1,6 +1,7 @@
 """Many checks, asked at once, all reported, one verdict."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -109,6 +110,31 @@ def confirmed(steps: Mapping[str, State[Outcome[Any]]]) -> Checklist:
         steps: The final state of each action, called with `return_state=True`.
     """
     return settle({name: _confirmation(state) for name, state in steps.items()})
+
+
+@contextmanager
+def meanwhile(
+    under_way: Mapping[str, PrefectFuture[Outcome[Any]]], next_step: str
+) -> Iterator[None]:
+    """Go on while actions are under way that nothing in the block waits for.
+
+    They are waited for however the block ends: none is left without its proof.
+
+    Args:
+        under_way: The actions, started with `submit`.
+        next_step: What to do when the block is through and one of them is not confirmed.
+
+    Raises:
+        NotVerified: Lists those that are not.
+    """
+    try:
+        yield
+    finally:
+        for future in under_way.values():
+            future.wait()
+    confirmed({name: future.state for name, future in under_way.items()}).require_confirmed(
+        next_step
+    )
 
 
 def settle(

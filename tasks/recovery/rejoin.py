@@ -3,10 +3,13 @@
 from dataclasses import asdict
 from pathlib import Path
 
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
 from infra.embedded.postgres import Cluster
 from infra.embedded.supervisor import Supervisor
 from infra.sites import database, divergence, fence, replica, site, standby
-from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check
+from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check, current_run
 from tasks.kernel.evidence import warn
 from tasks.recovery.sites import Sites
 from trading_core import durable
@@ -18,6 +21,15 @@ _REPORTED_WITHIN = seconds(5)
 _STREAMS_WITHIN = seconds(120)
 _COPIED_WITHIN = seconds(5)
 _STOPPED_WITHIN = seconds(45)
+
+
+@check
+def check_switch_begun(sites: Sites) -> CheckResult:
+    """Read whether the switch to the target has begun: then that site is no replica to be made."""
+    found, to = sites.lease(), sites.target.site
+    begun = found is not None and to in (found.site, found.switching_to)
+    words = f"the right to trade is {'with or on its way to' if begun else 'not with'} {to}"
+    return CheckResult(Verdict.PASS if begun else Verdict.FAIL, words, f"a switch to {to} begun")
 
 
 @check
@@ -86,10 +98,12 @@ def ensure_left_behind_kept(sites: Sites) -> Change[int] | Unchanged[int]:
     """
     back = sites.source
     cluster, path = site.cluster_of(back), _report_of(sites)
-    if not replica.exists(cluster) or replica.is_replica(cluster):
-        return Unchanged(f"the data of {back.site} are no old primary's", 0)
     if path.exists():
         return Unchanged(f"{path} was written", _count_in(path))
+    if not replica.exists(cluster) or replica.is_replica(cluster):
+        return Unchanged(f"the data of {back.site} are no old primary's", 0)
+    if replica.is_half_rewound(cluster):
+        return Unchanged(f"the data of {back.site} were already being rewound", 0)
 
     def keep(_fence: int) -> int:
         with divergence.served(cluster, back.secret("superuser_dsn")) as old:
@@ -109,6 +123,27 @@ def ensure_left_behind_kept(sites: Sites) -> Change[int] | Unchanged[int]:
         within=_REPORTED_WITHIN,
         facts={"report": str(path)},
     )
+
+
+@task(cache_policy=NO_CACHE)
+def notify_replica_left(home: Settings, restored: str) -> str:
+    """Tell that a restored site is followed by nobody any more; return what is due, empty: nothing.
+
+    Its log goes on on another timeline, from a point the replica may have passed long ago.
+
+    Args:
+        home: The settings of the stack.
+        restored: The site whose database was restored.
+    """
+    other = site.of_site(home, site.other_than(home, restored))
+    if not site.exists(other) or current_run().dry_run or standby.streams(other):
+        return ""
+    due = (
+        f"{other.site} does not follow the restored database and could not take over: "
+        f'run rejoin-site with site={other.site} reason="{restored} was restored"'
+    )
+    warn(due)
+    return due
 
 
 @action

@@ -9,6 +9,7 @@ from infra.sites import database, site
 from infra.sites.database import Standing
 from infra.sites.name import SiteName
 from tasks.kernel import CheckResult, Verdict, check
+from trading_core.broker.keys import HALVES, PAIR
 from trading_core.errors import TradingError, Unreachable
 from trading_core.services import service
 from trading_core.settings import Settings
@@ -19,6 +20,7 @@ from trading_core.storage.operations.lease import Lease
 # What may be lost at most, in log and in time: beyond it a person has to decide to lose it.
 LAG_BYTES_MAX = 1 << 20
 LAG_SECONDS_MAX = 60.0
+KEY_FILES = (PAIR, *HALVES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,17 @@ class Sites:
 
 
 @check
+def check_second_site(sites: Sites) -> CheckResult:
+    """Look whether there is another site at all."""
+    found = site.exists(sites.target)
+    return CheckResult(
+        Verdict.PASS if found else Verdict.FAIL,
+        f"{sites.target.site} {'is there' if found else 'was never made'}",
+        "a second site: `tradeops up --with-standby`",
+    )
+
+
+@check
 def check_lease_can_move(sites: Sites) -> CheckResult:
     """Read who may trade: the source, or already the target, and nobody is switching elsewhere."""
     expected = f"{sites.source.site} may trade, or the switch to {sites.target.site} is under way"
@@ -118,7 +131,7 @@ def check_replica(sites: Sites) -> CheckResult:
     except TradingError as error:
         return CheckResult(Verdict.FAIL, str(error), expected)
     if not found.follows:
-        promoted = _is_past_promotion(sites)
+        promoted = _is_begun(sites)
         words = "promoted by this switch" if promoted else "a primary of its own"
         return CheckResult(Verdict.PASS if promoted else Verdict.FAIL, words, expected)
     words = "streams" if found.streams else "does not stream"
@@ -139,7 +152,7 @@ def check_replica_lag(sites: Sites) -> CheckResult:
         found = sites.standing()
     except TradingError as error:
         return CheckResult(Verdict.UNKNOWN, str(error), expected)
-    if not found.follows and _is_past_promotion(sites):
+    if not found.follows and _is_begun(sites):
         return CheckResult(Verdict.PASS, "promoted by this switch", expected)
     ahead, source = sites.lease(), sites.source_standing()
     if source is not None and not source.follows:
@@ -163,6 +176,8 @@ def check_replica_lag(sites: Sites) -> CheckResult:
 def check_site_secrets(sites: Sites) -> CheckResult:
     """Compare every secret of the two sites, without showing any."""
     differing = site.differing_secrets(sites.source, sites.target)
+    if _is_begun(sites):  # this switch has given the target a key that the source lacks
+        differing = [name for name in differing if name not in KEY_FILES]
     return CheckResult(
         Verdict.FAIL if differing else Verdict.PASS,
         f"{len(differing)} secrets differ{': ' + ', '.join(differing) if differing else ''}",
@@ -214,7 +229,8 @@ def check_one_primary(sites: Sites) -> CheckResult:
     )
 
 
-def _is_past_promotion(sites: Sites) -> bool:
+def _is_begun(sites: Sites) -> bool:
+    """Whether the switch to the target has begun, or is through."""
     found = sites.lease()
     return found is not None and sites.target.site in (found.site, found.switching_to)
 

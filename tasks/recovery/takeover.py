@@ -32,7 +32,13 @@ _RECORDED = "ensure_switch_recorded"
 # The last step of each part of the recovery time.
 _PARTS = {
     "decide": ("request_approval",),
-    "fence": ("ensure_lease_revoked", "ensure_site_stopped", "ensure_database_fenced"),
+    "fence": (
+        "ensure_lease_revoked",
+        "ensure_site_stopped",
+        "ensure_database_fenced",
+        "ensure_own_key_issued",
+        "ensure_old_key_refused",
+    ),
     "promote": ("ensure_promoted",),
     "point": ("ensure_lease_given", "ensure_clients_pointed"),
     "start": ("ensure_session_carried_over", "ensure_service_running"),

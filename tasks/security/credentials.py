@@ -123,14 +123,12 @@ def check_secret_known(secret: Rotated) -> CheckResult:
 @action
 def ensure_secret_adopted(secret: Rotated) -> Change[None] | Unchanged[None]:
     """Keep the value in use as CURRENT, where the store never heard of the secret."""
-    target = _id(secret.name)
+    target = version_id(secret.name)
     if secret.store.read(secret.name, Stage.CURRENT) is not None:
         return Unchanged(f"the store knew the {secret.noun}", target=target)
     return Change(
         does=f"keep the {secret.noun} in use in the secret store",
-        act=lambda _fence: secret.store.put(
-            secret.name, _id(secret.name), secret.in_use(), Stage.CURRENT
-        ),
+        act=lambda _fence: adopt(secret),
         holds=lambda: secret.store.read(secret.name, Stage.CURRENT) is not None,
         within=_SHOWS_WITHIN,
         target=target,
@@ -286,9 +284,14 @@ def is_due(secret: Rotated) -> bool:
     return SystemClock().now() - current.created_at >= secret.older_than
 
 
+def adopt(secret: Rotated) -> None:
+    """Keep the value in use as CURRENT, under the id of one whose age is not known."""
+    secret.store.put(secret.name, version_id(secret.name), secret.in_use(), Stage.CURRENT)
+
+
 def is_adopted(secret: Rotated, version: Version) -> bool:
     """Return whether a version was found in use and never rotated: its age is not known."""
-    return version.id == _id(secret.name)
+    return version.id == version_id(secret.name)
 
 
 def rotation_id(secret: Rotated, salt: str = "") -> str:
@@ -303,10 +306,11 @@ def rotation_id(secret: Rotated, salt: str = "") -> str:
     current = secret.store.read(secret.name, Stage.CURRENT)
     if current is not None and secret.store.read(secret.name, Stage.PREVIOUS) is not None:
         return current.id
-    return _id(secret.name, current.id if current else _id(secret.name), salt)
+    return version_id(secret.name, current.id if current else version_id(secret.name), salt)
 
 
-def _id(*parts: str) -> str:
+def version_id(*parts: str) -> str:
+    """Return the id of the version that is about these: the same whenever it is asked for."""
     return hashlib.sha256("/".join(parts).encode()).hexdigest()[:_ID_LENGTH]
 
 

@@ -1,33 +1,34 @@
-"""Two sites never trade at once: killed, frozen, lagging, and with the runbook itself killed."""
+"""Two sites never trade at once: killed, frozen, lagging; tests/faults kills the runbooks."""
 
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import psutil
 import pytest
-from prefect.settings import PREFECT_API_URL
 
+from flows.drills.rehearse_failover import rehearse_failover
 from flows.recovery.check_recovery_site import check_recovery_site
 from flows.recovery.fail_back import fail_back
 from flows.recovery.fail_over import fail_over
 from flows.recovery.rejoin_site import rejoin_site
-from infra.sites import database, replica, site, standby
+from infra.sites import database, site, standby
 from infra.sites.name import SiteName
+from tasks.kernel import Run, begin
+from tasks.recovery.rejoin import notify_replica_left
 from tasks.recovery.sites import Sites as Switch
 from tasks.recovery.sites import check_one_primary, check_replica_lag
+from tests.fakes.ledger import MemoryLedger
 from tests.fix_approvals import approving
 from tests.fix_cloud import LocalCloud
 from tests.fix_postgres import PostgresServer, fresh_operations
-from tests.fix_sites import Sites, frozen, killed, running_sites, thawed
+from tests.fix_sites import Sites, frozen, killed, running_sites, set_back, thawed
 from tests.flows.artifacts import table_of
 from trading_core import durable
 from trading_core.clock import SystemClock, poll, seconds
 from trading_core.errors import CheckFailed, TradingError
 from trading_core.settings import Settings
 from trading_core.storage.connect import Database, connect
-from trading_core.storage.fingerprints import different, fingerprint
 from trading_core.storage.operations import recoveries
 from trading_core.storage.trading import risk
 from trading_core.storage.trading.risk import RiskEvent
@@ -65,16 +66,6 @@ def sites(module_sites: Sites) -> Sites:
     return module_sites
 
 
-def level(sites: Sites) -> bool:
-    """Whether the site that is not in use shows all the other has written."""
-    one, other = (standing(at) for at in (sites.in_use, sites.other))
-    return other.replayed == one.written
-
-
-def standing(one: Settings) -> database.Standing:
-    return database.standing(one.secret("superuser_dsn"))
-
-
 def newest(sites: Sites, kind: str) -> recoveries.Recovery:
     with connect(sites.operations.app_dsn, application="test") as connection:
         found = recoveries.newest(connection, kind)
@@ -100,25 +91,49 @@ def children_of(one: Settings) -> list[psutil.Process]:
 
 
 def test_a_rehearsal_says_every_step_and_changes_nothing(sites: Sites) -> None:
-    before = sites.lease()
+    before, changes = sites.lease(), sites.changes()
     state = fail_over("rehearsal", to=sites.other.site, dry_run=True, return_state=True)
     assert state.is_completed(), state
     old, new = sites.in_use.site, sites.other.site
     plan = [row["would"] for row in table_of(state, "fail-over-plan")]
-    assert plan[:4] == [
+    assert plan[:6] == [
         f"take the right to trade from {old}",
         f"stop the services of {old}",
         f"end the database of {old}",
+        f"give {new} a broker key of its own",
+        f"have the exchange refuse the broker key of {old}",
         f"promote the database of {new}",
     ]
     assert plan[-1] == f"record the failover to {new}"
     after = sites.lease()
     assert (after.site, after.epoch) == (before.site, before.epoch)
-    assert standing(sites.other).streams
+    assert sites.changes() == changes
+    assert sites.key(sites.in_use) == sites.key(sites.other)
+    assert sites.standing(sites.other).streams
 
 
 def test_the_other_site_is_a_way_out_while_it_streams(sites: Sites) -> None:
-    assert "could take over now" in check_recovery_site()
+    before = sites.changes()
+    said = check_recovery_site()
+    assert "could take over now" in said
+    state = check_recovery_site(dry_run=True, return_state=True)
+    assert state.result() == said
+    shown = table_of(state, "check-recovery-site")
+    assert {row["check"] for row in shown} >= {"one primary", "replica's lag", "broker key"}
+    assert {row["verdict"] for row in shown} == {"PASS"}
+    assert sites.changes() == before, "it only looks, rehearsed or not"
+
+
+def test_a_drill_is_rehearsed_in_words_only(sites: Sites) -> None:
+    before = sites.changes()
+    state = rehearse_failover(dry_run=True, return_state=True)
+    assert state.is_completed(), state
+    assert [row["would"] for row in table_of(state, "rehearse-failover-plan")] == [
+        "fail over between two scratch servers, under writes, and remove both",
+        "record what the drill measured",
+    ]
+    assert sites.changes() == before
+    assert not (sites.home.root / "drills").exists()
 
 
 def test_a_site_that_lags_is_refused_and_nothing_is_changed(sites: Sites) -> None:
@@ -128,7 +143,7 @@ def test_a_site_that_lags_is_refused_and_nothing_is_changed(sites: Sites) -> Non
         sites.rows(
             sites.in_use, "SELECT pg_logical_emit_message(false, 'test', repeat('x', 2000000))"
         )
-        written = standing(sites.in_use).written
+        written = sites.standing(sites.in_use).written
         state = fail_over("too early", to=sites.other.site, return_state=True)
         error = state.result(raise_on_failure=False)
         assert isinstance(error, CheckFailed)
@@ -143,7 +158,7 @@ def test_a_site_that_lags_is_refused_and_nothing_is_changed(sites: Sites) -> Non
         assert "as last seen" in found.found
     finally:
         receiver.send_signal(signal.SIGCONT)
-    assert poll(lambda: level(sites), within=seconds(20))
+    assert poll(sites.are_level, within=seconds(20))
 
 
 def seen(sites: Sites, written: str) -> bool:
@@ -162,9 +177,10 @@ def nowhere(one: Settings) -> Settings:
 def test_a_site_that_lost_its_power_is_left_behind_and_the_other_trades(sites: Sites) -> None:
     symbol, old, new = sites.open_day(), sites.in_use, sites.other
     assert [sites.order(old, "before", number, symbol) for number in (1, 2)] == ["sent", "sent"]
-    assert poll(lambda: level(sites), within=seconds(20))
+    assert poll(sites.are_level, within=seconds(20))
     frozen(senders_of(old))
     left_behind(old)
+    key = sites.key(old)
     killed(sites.of_site(old))
 
     fail_over("its power is gone", to=new.site)
@@ -172,6 +188,8 @@ def test_a_site_that_lost_its_power_is_left_behind_and_the_other_trades(sites: S
     assert (sites.in_use.site, sites.lease().site) == (new.site, new.site)
     assert SiteName(sites.home).site() == new.site
     assert sites.order(new, "after", 1, symbol) == "sent"
+    assert sites.refuses(key, symbol), "the exchange itself holds the old site off"
+    assert sites.key(old) == key, "nothing was written at a site that may be out of reach"
     recovery = newest(sites, sites_kind(sites, new))
     assert recovery.within_targets, recovery
     assert recovery.parts["fence"] > 0
@@ -180,12 +198,29 @@ def test_a_site_that_lost_its_power_is_left_behind_and_the_other_trades(sites: S
     assert {name for (name,) in kept} == set(sent)
 
     sites.up()
+    assert rehearsed_return_of(sites, old) == [
+        f"give {old.site} the secrets of {new.site}",
+        f"keep what only the old database of {old.site} has",
+        f"have the database of {old.site} follow that of {new.site}",
+    ]
     rejoin_site(old.site, "its power is back")
+    assert sites.key(old) == sites.key(new)
     reports = (sites.home.root / "recovery").glob(f"left_behind_{old.site}_*.json")
     rows = [row for path in reports for table in durable.read_json(path) for row in table["rows"]]
     assert LEFT_BEHIND in [row.get("message") for row in rows]
-    assert poll(lambda: level(sites), within=seconds(20))
-    assert not differences(sites)
+    assert poll(sites.are_level, within=seconds(20))
+    assert not sites.differences()
+
+
+def rehearsed_return_of(sites: Sites, old: Settings) -> list[str]:
+    """Return what rejoin-site would do, having seen that it did nothing of it."""
+    differing, before = site.differing_secrets(sites.in_use, old), sites.changes()
+    state = rejoin_site(old.site, "rehearsal", dry_run=True, return_state=True)
+    assert state.is_completed(), state
+    assert sites.changes() == before
+    assert site.differing_secrets(sites.in_use, old) == differing
+    assert not standby.streams(old)
+    return [row["would"] for row in table_of(state, "rejoin-site-plan")]
 
 
 def sites_kind(sites: Sites, target: Settings) -> str:
@@ -205,6 +240,11 @@ def test_failing_back_loses_nothing_and_leaves_both_sites_the_same(sites: Sites)
     symbol, away = sites.open_day(), sites.in_use
     assert sites.order(away, "away", 1, symbol) == "sent"
 
+    before = sites.changes()
+    said = fail_back("rehearsal", dry_run=True)
+    assert "rehearsed the first step: primary follows" in said
+    assert sites.changes() == before
+
     fail_back("the home is repaired")
 
     assert sites.in_use.site == sites.home.site
@@ -212,22 +252,15 @@ def test_failing_back_loses_nothing_and_leaves_both_sites_the_same(sites: Sites)
     assert record.rpo_seconds == 0
     assert record.parts["resume"] > 0, "by the runbook, not by the home's permission of before"
     assert sites.order(sites.home, "home", 1, symbol) == "sent"
-    assert poll(lambda: level(sites), within=seconds(20))
-    assert not differences(sites)
-
-
-def differences(sites: Sites) -> list[str]:
-    found: list[Any] = []
-    for one in (sites.in_use, sites.other):
-        with connect(one.secret("owner_dsn"), application="test") as connection:
-            found.append(fingerprint(connection))
-    return different(*found)
+    assert poll(sites.are_level, within=seconds(20))
+    assert not sites.differences()
 
 
 def test_a_frozen_site_that_wakes_up_sends_nothing_and_is_fenced(sites: Sites) -> None:
     symbol, old, new = sites.open_day(), sites.in_use, sites.other
+    key = sites.key(old)
     assert sites.order(old, "before", 3, symbol) == "sent"
-    assert poll(lambda: level(sites), within=seconds(20))
+    assert poll(sites.are_level, within=seconds(20))
     sleeping = sites.of_site(old)
     with ThreadPoolExecutor(4) as threads:
         frozen(sleeping)
@@ -241,14 +274,15 @@ def test_a_frozen_site_that_wakes_up_sends_nothing_and_is_fenced(sites: Sites) -
     assert "sent" not in answers
     assert not [o for o in sites.at_exchange() if "frozen" in o.request.client_order_id]
     assert sites.order(new, "awake", 1, symbol) == "sent"
+    assert sites.refuses(key, symbol)
 
     with Database(sites.operations.app_dsn, application="test") as operations:
         switch = Switch.of(sites.home, operations, new.site)
         assert check_one_primary.fn(switch).verdict == "FAIL", "both take writes: it must be seen"
         rejoin_site(old.site, "it woke up")
         assert check_one_primary.fn(switch).verdict == "PASS"
-    assert poll(lambda: level(sites), within=seconds(20))
-    assert not differences(sites)
+    assert poll(sites.are_level, within=seconds(20))
+    assert not sites.differences()
 
 
 def asked(sites: Sites, one: Settings, number: int, symbol: str) -> str:
@@ -258,51 +292,19 @@ def asked(sites: Sites, one: Settings, number: int, symbol: str) -> str:
         return type(error).__name__
 
 
-def test_killed_at_three_points_it_converges_and_two_at_once_promote_once(sites: Sites) -> None:
-    sites.open_day()
-    new, before = sites.other, sites.lease()
-    for point in ("ensure_lease_revoked", "ensure_promoted", "ensure_service_running"):
-        run = sites.python(code_of(new))
-        assert poll(lambda at=point: began(sites, at), within=seconds(60), every=seconds(0.01))  # type: ignore[misc]
-        run.kill()
-        run.communicate()
+def test_after_a_restore_nobody_follows_until_the_replica_is_made_anew(sites: Sites) -> None:
+    one, other = sites.in_use, sites.other
+    set_back(one)
 
-    both = [sites.python(code_of(new)) for _ in range(2)]
-    said = [one.communicate(timeout=120)[0] for one in both]
+    error = check_recovery_site(return_state=True).result(raise_on_failure=False)
+    assert "does not stream, although its primary answers" in str(error)
+    assert sites.lease().site == one.site
+    with begin(Run("restore-database", "latest", "run-1", "ann", MemoryLedger())):
+        due = notify_replica_left.fn(sites.home, one.site)
+    assert f"run rejoin-site with site={other.site}" in due
 
-    assert 0 in [one.returncode for one in both], said
-    after = sites.lease()
-    assert (after.site, after.epoch) == (new.site, before.epoch + 1)
-    timelines = sites.rows(new, "SELECT timeline_id FROM pg_control_checkpoint()")
-    assert timelines == [(timeline_of(sites.other) + 1,)]
-    with connect(sites.operations.app_dsn, application="test") as connection:
-        promotions = connection.execute(
-            "SELECT count(*) FROM effect_ledger WHERE key LIKE %s AND kind = 'proof' AND at > %s",
-            [f"fail-over/{new.site}/ensure_promoted%", after.switch_began_at],
-        ).fetchone()
-    assert promotions == (1,)
+    rejoin_site(other.site, f"{one.site} was restored")
 
-
-def timeline_of(stopped: Settings) -> int:
-    found = replica.control(site.cluster_of(stopped))
-    assert found is not None
-    return found.timeline
-
-
-def code_of(target: Settings) -> str:
-    api = PREFECT_API_URL.value()
-    return (
-        f"import os; os.environ['PREFECT_API_URL'] = {api!r}\n"
-        "from flows.recovery.fail_over import fail_over\n"
-        f"fail_over('killed again and again', to={target.site!r})"
-    )
-
-
-def began(sites: Sites, step: str) -> bool:
-    """Whether the newest line of the ledger that is an intent is of this step."""
-    with connect(sites.operations.app_dsn, application="test") as connection:
-        row = connection.execute(
-            "SELECT key, kind FROM effect_ledger WHERE runbook = 'fail-over' AND kind = 'intent'"
-            " ORDER BY seq DESC LIMIT 1"
-        ).fetchone()
-    return row is not None and f"/{step}" in row[0]
+    assert standby.streams(other)
+    assert poll(sites.are_level, within=seconds(20))
+    assert not sites.differences()

@@ -14,11 +14,11 @@ from infra.bucket import Bucket
 from infra.postgres.backup import base_backup
 from infra.postgres.wal import SIDECAR
 from infra.postgres.wal_archive.folder import Folder
+from infra.postgres.wal_archive.place import UNDER, Place
 from trading_core.clock import stopwatch_seconds
 
 log = structlog.get_logger(__name__)
 
-UNDER = "wal/"
 OPEN_ENDING = ".zst"
 _LISTED_EVERY_SECONDS = 60.0
 
@@ -36,6 +36,7 @@ class Offsite:
         """
         self._bucket = bucket
         self._folder = folder
+        self._place = Place(folder)
         self._open_every_seconds = open_every.total_seconds()
         self._listed_every_seconds = min(_LISTED_EVERY_SECONDS, self._open_every_seconds)
         self._listed_at: float | None = None
@@ -45,9 +46,7 @@ class Offsite:
 
     def pending(self) -> list[Path]:
         """Return the closed segments that the bucket does not have, by what it said last."""
-        return [
-            path for path in self._folder.closed() if UNDER + path.name + SIDECAR not in self._there
-        ]
+        return list(self._missing())
 
     def copy(self, received: int) -> int | None:
         """Copy what is missing.
@@ -66,8 +65,8 @@ class Offsite:
             self._bucket.ensure()
             self._there = set(self._bucket.keys(UNDER))
             self._listed_at = now
-        for path in self.pending():
-            self._copy_closed(path)
+        for path, key in self._missing().items():
+            self._copy_closed(path, key)
         if self._open_at is not None and now - self._open_at < self._open_every_seconds:
             return None
         self._copy_open()
@@ -75,21 +74,26 @@ class Offsite:
         # One that was closed meanwhile is not there yet, and may hold the position.
         return None if self.pending() else received
 
-    def _copy_closed(self, path: Path) -> None:
+    def _missing(self) -> dict[Path, str]:
+        keys = self._place.keys_of(self._folder.closed())
+        return {path: key for path, key in keys.items() if key + SIDECAR not in self._there}
+
+    def _copy_closed(self, path: Path, key: str) -> None:
         sidecar = path.with_name(path.name + SIDECAR)
         if not sidecar.exists():
             return  # closed a moment ago
-        self._bucket.put(UNDER + path.name, path, sidecar.read_text().split()[0])
+        self._bucket.put(key, path, sidecar.read_text().split()[0])
         # The checksum last: it says that the segment is there.
-        self._bucket.put(UNDER + sidecar.name, sidecar)
-        self._there |= {UNDER + path.name, UNDER + sidecar.name}
+        self._bucket.put(key + SIDECAR, sidecar)
+        self._there |= {key, key + SIDECAR}
 
     def _copy_open(self) -> None:
         path = self._folder.open_segment()
-        if path is None:
+        place = None if path is None else self._place.keys_of([path]).get(path)
+        if path is None or place is None:
             return
+        key = place + OPEN_ENDING
         packed = path.with_name(f".{path.name}.{os.getpid()}{OPEN_ENDING}")
-        key = f"{UNDER}{path.name}{OPEN_ENDING}"
         try:
             # Most of it is still zeros.
             with path.open("rb") as source, packed.open("wb") as target:

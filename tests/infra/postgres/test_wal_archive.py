@@ -12,6 +12,8 @@ from infra.bucket import Bucket
 from infra.postgres.lsn import position
 from infra.postgres.wal import Archive
 from infra.postgres.wal_archive.app import Places
+from infra.postgres.wal_archive.folder import Folder
+from infra.postgres.wal_archive.place import Place
 from infra.postgres.wal_archive.receiver import SLOT
 from tests.fix_backups import CopiedServer, copied_server
 from tests.fix_cloud import LocalCloud, running_cloud
@@ -74,10 +76,13 @@ def test_a_closed_segment_gets_its_checksum_and_both_reach_the_bucket(
 
     assert poll(lambda: is_sealed(archive, name), within=seconds(10)), list(archive.iterdir())
     bucket = Bucket.of(server.settings)
+    key = key_of(archive, name)
     assert poll(
-        lambda: bucket.holds(f"wal/{name}.sha256", archive / f"{name}.sha256"), within=seconds(15)
+        lambda: bucket.holds(f"{key}.sha256", archive / f"{name}.sha256"), within=seconds(15)
     ), server.status()
-    assert bucket.holds(f"wal/{name}", archive / name)
+    assert bucket.holds(key, archive / name)
+    system = server.value("SELECT system_identifier::text FROM pg_control_system()")
+    assert key == f"wal/{system}/00000001/{name}"
     found = Archive(archive)
     chain = found.walk(found.way_to(), 0x1000000)
     assert chain.fault == ""
@@ -167,4 +172,8 @@ def receiver(server: CopiedServer) -> psutil.Process:
 
 
 def is_there(bucket: Bucket, archive: Path, name: str) -> bool:
-    return bucket.holds(f"wal/{name}", archive / name)
+    return bucket.holds(key_of(archive, name), archive / name)
+
+
+def key_of(archive: Path, name: str) -> str:
+    return Place(Folder(archive)).keys_of([archive / name])[archive / name]

@@ -13,6 +13,7 @@
     clippy::cast_sign_loss
 )]
 
+use crate::memory::Memory;
 use crate::prefetch::prefetch;
 
 /// A cell's place in the arena; 0 is nowhere.
@@ -54,7 +55,7 @@ pub struct Page {
 /// The arena.
 #[derive(Debug, Clone)]
 pub struct Arena {
-    cells: Vec<[u32; 2]>,
+    cells: Memory<[u32; 2]>,
     pages: Vec<Page>,
     free_page: Address,
     fresh_page: Address,
@@ -75,7 +76,7 @@ impl Arena {
         let first_order = (pages + 1) * PAGE_LEVELS;
         let cells = first_order as usize + orders as usize * ORDER_CELLS as usize;
         Self {
-            cells: vec![[0; 2]; cells],
+            cells: Memory::zeroed(cells),
             pages: vec![Page::default(); pages as usize + 1],
             free_page: 0,
             fresh_page: PAGE_LEVELS,

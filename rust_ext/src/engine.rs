@@ -18,6 +18,11 @@ pub(crate) const SLOW: u32 = (message::STOP | message::ICEBERG) as u32;
 /// Where an order's time in force is in `meta`.
 pub(crate) const TIF_SHIFT: u32 = 4;
 
+/// Places of the ring that remembers what was guessed, more than any distance between two looks.
+const GUESSES: usize = 16;
+/// How many messages ahead the neighbours of orders are asked for.
+const NEIGHBOURS_AHEAD: usize = 6;
+
 /// How large an engine is; all of it is reserved at the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
@@ -136,41 +141,60 @@ impl Engine {
     pub fn run(&mut self, messages: &[Message]) -> usize {
         // With many live orders their neighbours are asked for too; with few that costs more.
         if self.matcher.arena.live() < 100_000 {
-            return self.run_near(messages);
+            self.run_ahead::<false>(messages)
+        } else {
+            self.run_ahead::<true>(messages)
+        }
+    }
+
+    /// Carry out messages, and ask for the lines that later ones need: the id's, the order's, and
+    /// those of its neighbours or, of a new order, of the last in its queue.
+    fn run_ahead<const FAR: bool>(&mut self, messages: &[Message]) -> usize {
+        let (ids, orders) = if FAR { (24, 14) } else { (12, 5) };
+        let mut guesses = [0; GUESSES];
+        for message in messages.iter().take(ids) {
+            self.ids.prefetch(message.id);
+        }
+        for (index, message) in messages.iter().take(orders).enumerate() {
+            guesses[index % GUESSES] = self.prefetch_order(message);
         }
         for (index, message) in messages.iter().enumerate() {
             if !self.has_room_for_events() {
                 return index;
             }
-            if let Some(next) = messages.get(index + 24) {
+            if let Some(next) = messages.get(index + ids) {
                 self.ids.prefetch(next.id);
             }
-            if let Some(next) = messages.get(index + 14) {
-                self.matcher.arena.prefetch(self.ids.guess(next.id));
+            if let Some(next) = messages.get(index + orders) {
+                guesses[(index + orders) % GUESSES] = self.prefetch_order(next);
             }
-            if let Some(next) = messages.get(index + 6) {
-                let at = self.ids.guess(next.id);
-                self.matcher.arena.prefetch_around(at);
+            if FAR && let Some(next) = messages.get(index + NEIGHBOURS_AHEAD) {
+                self.prefetch_neighbours(next, guesses[(index + NEIGHBOURS_AHEAD) % GUESSES]);
             }
             self.apply(message);
         }
         messages.len()
     }
 
-    fn run_near(&mut self, messages: &[Message]) -> usize {
-        for (index, message) in messages.iter().enumerate() {
-            if !self.has_room_for_events() {
-                return index;
-            }
-            if let Some(next) = messages.get(index + 12) {
-                self.ids.prefetch(next.id);
-            }
-            if let Some(next) = messages.get(index + 5) {
-                self.matcher.arena.prefetch(self.ids.guess(next.id));
-            }
-            self.apply(message);
-        }
-        messages.len()
+    #[inline(always)]
+    fn prefetch_order(&self, message: &Message) -> Address {
+        let at = self.ids.guess(message.id);
+        self.matcher.arena.prefetch(at);
+        at
+    }
+
+    #[inline(always)]
+    fn prefetch_neighbours(&self, message: &Message, guess: Address) {
+        let side = u32::from(message.side & 1);
+        let key = key_of(side, message.price);
+        let ladder = self
+            .matcher
+            .ladders
+            .get((message.symbol * 2 + side) as usize);
+        let level = ladder.map_or(0, |ladder| ladder.find_near(key));
+        let is_new = message.kind == message::NEW;
+        let at = std::hint::select_unpredictable(is_new, level, guess);
+        self.matcher.arena.prefetch_around(at);
     }
 
     /// Carry out a command that needs no second half.

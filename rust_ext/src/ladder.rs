@@ -69,6 +69,15 @@ impl Ladder {
         }
     }
 
+    /// Return the level of a key if it is in the window and has orders near; for asking ahead.
+    #[inline(always)]
+    #[must_use]
+    pub fn find_near(&self, key: i64) -> Address {
+        let place = (key >> 6).wrapping_sub(self.base) as u64;
+        let page = self.table.get(place as usize).copied().unwrap_or(0);
+        page | (key & 63) as u32
+    }
+
     /// Return the level of a key, with a page under it; 0 when there is no page to be had.
     #[inline(always)]
     pub fn level(&mut self, arena: &mut Arena, key: i64) -> Address {

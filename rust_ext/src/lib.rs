@@ -18,6 +18,7 @@ mod image;
 pub mod journal;
 pub mod ladder;
 pub mod matcher;
+mod memory;
 pub mod message;
 pub mod prefetch;
 pub mod recovery;

@@ -119,7 +119,7 @@ class _Parts:
         broker = Broker(self.endpoint)
         return {
             **TradingAnswers(self._settings, self.executor, self.operations).handlers(),
-            **BookAnswers(self.executor, broker).handlers(),
+            **BookAnswers(self._settings, self.executor, broker).handlers(),
             **SessionAnswers(self.driver).handlers(),
             **OrderAnswers(self.executor, Peer(self._settings, "market_data"), broker).handlers(),
             **ServiceAnswers(self._settings).handlers(),

@@ -1,5 +1,6 @@
 """One call that was let through, as those who answer it see it."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -31,6 +32,11 @@ class Call(Generic[WordT]):
     key: str
     path: dict[str, Any]
     again: bool = False
+
+    def number(self) -> int:
+        """Return what tells this call's orders from all others: the same under the same key."""
+        name = f"{self.caller.id} {self.key}"
+        return int(hashlib.sha256(name.encode()).hexdigest()[:12], 16)
 
     def asked(self) -> CallLine:
         """Return the line that says it is asked."""

@@ -10,9 +10,11 @@ from typing import Any, Literal
 
 from trading_core.access.api_token import Scope
 from trading_core.gateway.words import (
+    CloseWord,
     EnableWord,
     HaltWord,
     KeyWord,
+    LiquidateWord,
     OpenSession,
     OrderWord,
     ParametersWord,
@@ -149,6 +151,38 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "/api/v1/positions",
         "What is held, by our own record.",
         Scope.READ,
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/positions/liquidation-plan",
+        "The orders that would close every position, and their cost; nothing is sent.",
+        Scope.READ,
+        covers=("TRD-12",),
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/positions/liquidate",
+        "Halt trading, then sell what the broker says is held, and look again.",
+        Scope.BREAK_GLASS,
+        LiquidateWord,
+        aliases=(
+            Alias("/emergency/close-all-positions"),
+            Alias("/positions/close-all"),
+            Alias("/api/v1/emergency/liquidate-positions"),
+        ),
+        protective=True,
+        repeatable=True,
+        covers=("API-15", "API-16", "API-33"),
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/positions/{symbol}/close",
+        "Halt trading, then close one position, and look again.",
+        Scope.BREAK_GLASS,
+        CloseWord,
+        protective=True,
+        repeatable=True,
+        covers=("API-06",),
     ),
     Endpoint(
         "GET",

@@ -109,3 +109,19 @@ class KeyWord(Word):
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=5)]
     days: Annotated[int, Field(ge=1, le=DAYS_MAX)] = 90
     calls_per_minute: Annotated[int, Field(ge=1, le=60_000)] = CALLS_PER_MINUTE
+
+
+class CloseWord(Word):
+    """Out of a position.
+
+    Attributes:
+        max_loss_percent: The share of what is sold that getting out may cost: 0.1 is a tenth.
+    """
+
+    max_loss_percent: Annotated[Decimal, Field(ge=0, le=1, allow_inf_nan=False)] = Decimal("0.1")
+
+
+class LiquidateWord(CloseWord):
+    """Out of the market: of these symbols, or altogether."""
+
+    symbols: Annotated[list[Symbol], Field(min_length=1, max_length=1000)] | None = None

@@ -3,27 +3,67 @@
 from typing import Any
 
 from trading_core.broker.client import Broker
+from trading_core.broker.http import Endpoint
+from trading_core.gateway.call import Call
+from trading_core.gateway.flatten import Liquidation, require_flat, require_loss_within
+from trading_core.gateway.protect import halt_core
 from trading_core.gateway.router import Handlers
+from trading_core.gateway.words import CloseWord, LiquidateWord, Symbol
+from trading_core.halt_request import HaltRequest
 from trading_core.peers import Peer
+from trading_core.settings import Settings
 
 
 class BookAnswers:
     """Answers from the executor's record and the broker's."""
 
-    def __init__(self, executor: Peer, broker: Broker) -> None:
+    def __init__(self, settings: Settings, executor: Peer, broker: Broker) -> None:
+        self._settings = settings
         self._executor = executor
         self._broker = broker
+        self._liquidation = Liquidation(Endpoint.of(settings))
 
     def handlers(self) -> Handlers:
         """Return what answers which endpoint."""
         return {
             "GET /api/v1/positions": self.positions,
             "GET /api/v1/portfolio": self.portfolio,
+            "GET /api/v1/positions/liquidation-plan": self.plan,
+            "POST /api/v1/positions/liquidate": self.liquidate,
+            "POST /api/v1/positions/{symbol}/close": self.close,
         }
 
     def positions(self) -> Any:
         """Return what we hold by our own record."""
         return self._executor.get("/positions")
+
+    def plan(self) -> dict[str, Any]:
+        """Return what liquidating would send, sending nothing."""
+        return {"orders": [one.as_json() for one in self._liquidation.plan(None)]}
+
+    def liquidate(self, call: Call[LiquidateWord]) -> dict[str, Any]:
+        """Close positions with nobody else trading."""
+        return self._closed(call, call.word.symbols)
+
+    def close(self, call: Call[CloseWord], symbol: Symbol) -> dict[str, Any]:
+        """Close one position with nobody else trading."""
+        return self._closed(call, [symbol])
+
+    def _closed(self, call: Call[Any], symbols: list[str] | None) -> dict[str, Any]:
+        word: CloseWord = call.word
+        report = halt_core(self._settings, HaltRequest(word.reason, word.actor))
+        if not report.confirmed:
+            raise report.unconfirmed()
+        closings = self._liquidation.plan(symbols)
+        require_loss_within(closings, word.max_loss_percent)
+        orders = self._liquidation.send(closings, call.number())
+        require_flat(self._liquidation.await_flat(symbols))
+        return {
+            "state": report.state,
+            "orders": orders,
+            "positions": [],
+            "total_value": str(self._liquidation.equity_usd()),
+        }
 
     def portfolio(self) -> dict[str, Any]:
         """Return the broker's view of the account."""

@@ -1,6 +1,5 @@
 """Orders by hand: through the executor's own path, so with the same checks and the same record."""
 
-import hashlib
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
@@ -60,7 +59,7 @@ class OrderAnswers:
     def submit(self, call: Call[OrderWord]) -> dict[str, Any]:
         """Send an order through the checks that a strategy's passes (TRD-01)."""
         word = call.word
-        number = _number_of(call)
+        number = call.number()
         before = self._given_before(word.symbol, number) if call.again else None
         if before is not None:
             return {"client_order_id": before, **self.order(before)}
@@ -84,7 +83,7 @@ class OrderAnswers:
             "type": OrderType.LIMIT,
             "limit_price_usd": str(self._below_market_usd(word.symbol, word.away_bps)),
         }
-        order_id = self._sent(order, TRIAL, _number_of(call))
+        order_id = self._sent(order, TRIAL, call.number())
         return {"client_order_id": order_id, "accepted": True, **self._taken_back(order_id)}
 
     def cancel(self, order_id: OrderId) -> dict[str, Any]:
@@ -159,12 +158,6 @@ class OrderAnswers:
             )
         price_usd = bid_usd * (_BASIS_POINTS - away_bps) / _BASIS_POINTS
         return price_usd.quantize(CENT, ROUND_DOWN)
-
-
-def _number_of(call: Call[Any]) -> int:
-    """Return what tells this call's order from all others: the same under the same key."""
-    name = f"{call.caller.id} {call.key}"
-    return int(hashlib.sha256(name.encode()).hexdigest()[:12], 16)
 
 
 def _unknown(order_id: str) -> Refusal:

@@ -128,6 +128,10 @@ class Settings(BaseSettings):
         default=None,
         description="Your personal token; absent: ~/.config/tradeops/token, when there is one.",
     )
+    exchange_faults: bool = Field(
+        default=False,
+        description="Whether the paper exchange has a door where faults are ordered, for drills.",
+    )
     disk_used_percent_max: float = Field(
         default=80.0,
         gt=0,

@@ -51,6 +51,18 @@ _STATUS = {
     "stopped": OrderStatus.NEW,
     "rejected": OrderStatus.REJECTED,
 }
+# A stop is an order that waits for its price: what it becomes is what it is to us.
+_TYPE = {
+    "market": OrderType.MARKET,
+    "stop": OrderType.MARKET,
+    "trailing_stop": OrderType.MARKET,
+    "limit": OrderType.LIMIT,
+    "stop_limit": OrderType.LIMIT,
+}
+# Whatever does not outlive its day.
+_TIME_IN_FORCE = dict.fromkeys(("day", "opg", "cls", "ioc", "fok"), TimeInForce.DAY) | {
+    "gtc": TimeInForce.GTC
+}
 
 
 def reading(what: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
@@ -101,9 +113,9 @@ def read_order(body: Answer) -> Order:
         symbol=str(body["symbol"]),
         side=Side(body["side"]),
         quantity=_shares(body["qty"]),
-        type=OrderType(body["type"]),
+        type=_TYPE[body["type"]],
         limit_price_usd=None if limit is None else Decimal(limit),
-        time_in_force=TimeInForce(body["time_in_force"]),
+        time_in_force=_TIME_IN_FORCE[body["time_in_force"]],
     )
     return Order(
         request=request,

@@ -198,11 +198,15 @@ class Exchange:
             self.floor.enter(order, at)
 
     def _enter_all(self, at: datetime, symbol: str | None = None) -> None:
-        for order in self.account.open_orders():
-            if symbol is not None and order.request.symbol != symbol:
-                continue
-            if order.is_live or groups.stands_by(self.account, order):
-                self._enter(order, at)
+        # Chosen before the first enters: an entry that is filled brings its legs itself.
+        entering = [
+            order
+            for order in self.account.open_orders()
+            if (order.is_live or groups.stands_by(self.account, order))
+            and symbol in (None, order.request.symbol)
+        ]
+        for order in entering:
+            self._enter(order, at)
 
     def _play_minute(self) -> None:
         hours, minute = self.tape.hours, self.tape.minute_at(self.now)

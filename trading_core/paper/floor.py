@@ -88,10 +88,12 @@ class Floor:
             self._books[symbol].show(self.quotes[symbol].state)
 
     def enter(self, order: PaperOrder, at: datetime) -> None:
-        """Let an order trade; what does not wait is over afterwards."""
+        """Let an open order trade; what does not wait is over afterwards."""
+        if order.is_open and order.request.symbol in self._books:
+            self._enter(order, at)
+
+    def _enter(self, order: PaperOrder, at: datetime) -> None:
         symbol = order.request.symbol
-        if symbol not in self._books:
-            return
         if symbol not in self.halted:
             if order.waits_for_stop:
                 self._watched[symbol].append(order)

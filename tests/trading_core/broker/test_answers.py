@@ -12,7 +12,7 @@ from trading_core.broker.answers import (
     read_quote,
     read_trading_hours,
 )
-from trading_core.domain.orders import OrderStatus
+from trading_core.domain.orders import OrderStatus, OrderType, TimeInForce
 from trading_core.errors import Unreachable
 
 ORDER: dict[str, Any] = {
@@ -64,8 +64,21 @@ def test_alpacas_finer_states_are_told_in_ours(word: str, status: OrderStatus) -
 
 
 @pytest.mark.parametrize(
+    ("word", "type_"),
+    [("stop", OrderType.MARKET), ("trailing_stop", OrderType.MARKET), ("market", OrderType.MARKET)],
+)
+def test_an_order_that_waits_for_a_price_is_told_as_what_it_becomes(
+    word: str, type_: OrderType
+) -> None:
+    waiting = {"type": word, "limit_price": None, "time_in_force": "ioc"}
+    request = read_order({**ORDER, **waiting}).request
+    assert (request.type, request.time_in_force) == (type_, TimeInForce.DAY)
+
+
+@pytest.mark.parametrize(
     "change",
     [
+        {"type": "iceberg"},
         {"status": "on_the_moon"},
         {"qty": "1.5"},
         {"qty": None},

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from tests.trading_core.paper.exchange_parts import DAY
@@ -33,6 +35,8 @@ class Said:
     orders: dict[str, Order] = field(default_factory=dict)
     cancelled: set[str] = field(default_factory=set)
     fills: list[Fill] = field(default_factory=list)
+    brackets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    replaced: dict[str, str] = field(default_factory=dict)
 
 
 @pytest.fixture
@@ -56,6 +60,46 @@ def an_order(dice: random.Random, name: str) -> OrderRequest:
     return OrderRequest(name, symbol, side, quantity, OrderType.LIMIT, far)
 
 
+def send_a_bracket(process: ExchangeProcess, name: str, said: Said) -> None:
+    """Send an entry with its two legs, of parts of their own, and then change it."""
+    pair = process.endpoint.keys()
+    headers = {
+        "APCA-API-KEY-ID": pair.key_id,
+        "APCA-API-SECRET-KEY": pair.secret_key.get_secret_value(),
+    }
+    body = {
+        "symbol": "BOLT", "qty": "3", "side": "buy", "type": "limit", "limit_price": "2.00",
+        "time_in_force": "gtc", "order_class": "bracket", "client_order_id": name,
+        "take_profit": {"limit_price": "900.00"}, "stop_loss": {"stop_price": "1.00"},
+    }  # fmt: skip
+    with httpx.Client(base_url=process.endpoint.base_url, headers=headers) as client:
+        try:
+            answer = client.post("/v2/orders", json=body)
+            if answer.is_success:
+                said.brackets[answer.json()["id"]] = answer.json()
+                change = {"limit_price": "2.01"}
+                replaced = client.patch(f"/v2/orders/{answer.json()['id']}", json=change)
+                said.replaced[answer.json()["id"]] = replaced.raise_for_status().json()["id"]
+        except httpx.HTTPError:
+            raise Unreachable("exchange: expected an answer", next_step="start it again") from None
+
+
+def assert_brackets_are_whole(process: ExchangeProcess, said: Said) -> None:
+    """Every entry that was acknowledged has its legs, and every replacement its predecessor."""
+    assert said.brackets
+    pair = process.endpoint.keys()
+    secret = pair.secret_key.get_secret_value()
+    headers = {"APCA-API-KEY-ID": pair.key_id, "APCA-API-SECRET-KEY": secret}
+    with httpx.Client(base_url=process.endpoint.base_url, headers=headers) as client:
+        for order_id in said.brackets:
+            entry = client.get(f"/v2/orders/{order_id}").json()
+            last = said.replaced.get(order_id) or entry["replaced_by"] or order_id
+            newest = client.get(f"/v2/orders/{last}", params={"nested": "true"}).json()
+            assert len(newest["legs"]) == 2
+            if order_id in said.replaced:
+                assert (entry["status"], newest["replaces"]) == ("replaced", order_id)
+
+
 def trade_until_nobody_answers(process: ExchangeProcess, said: Said, seed: int) -> None:
     dice, broker = random.Random(seed), process.broker
     try:
@@ -63,6 +107,8 @@ def trade_until_nobody_answers(process: ExchangeProcess, said: Said, seed: int) 
             choice = dice.random()
             if choice < 0.2:
                 said.now = process.replay.advance(said.now + timedelta(minutes=1)).now
+            elif choice < 0.3:
+                send_a_bracket(process, f"bracket {seed}-{number}", said)
             elif choice < 0.8:
                 order = broker.submit(an_order(dice, f"{seed}-{number}"))
                 if not isinstance(order, Refused):
@@ -108,7 +154,7 @@ def assert_the_books_add_up(process: ExchangeProcess) -> None:
 def test_killed_at_any_moment_it_knows_everything_it_acknowledged(process: ExchangeProcess) -> None:
     said = opened(process)
     for death in range(DEATHS):
-        enough = len(said.orders) + random.randint(5, 40)
+        enough = len(said.orders) + random.randint(15, 40)
         trader = threading.Thread(target=trade_until_nobody_answers, args=(process, said, death))
         trader.start()
         assert poll(lambda: len(said.orders) >= enough, within=seconds(60))  # noqa: B023
@@ -118,6 +164,7 @@ def test_killed_at_any_moment_it_knows_everything_it_acknowledged(process: Excha
         process.start()
         assert_nothing_is_forgotten(process, said)
         assert_the_books_add_up(process)
+        assert_brackets_are_whole(process, said)
         session = process.replay.session()
         assert session is not None
         said.now = session.now

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -6,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.trading_core.paper.exchange_parts import DAY, SPEC, limit, market
+from tests.trading_core.paper.exchange_parts import DAY, SPEC, limit, market, ticks
 from tests.trading_core.paper.market.test_bar_files import DAY as BARS_DAY
-from tests.trading_core.paper.market.test_bar_files import Files
+from tests.trading_core.paper.market.test_bar_files import FIRST_MS, Files
 from trading_core.domain.orders import Side
 from trading_core.errors import (
     CheckFailed,
@@ -16,12 +17,13 @@ from trading_core.errors import (
     InvariantViolated,
     TradingError,
 )
+from trading_core.paper.account.configuration import Configuration
 from trading_core.paper.exchange import Exchange
 from trading_core.paper.journal import resume_journal
 from trading_core.paper.market.sessions import SessionSpec
 from trading_core.paper.orders.order import PaperOrder
 from trading_core.paper.orders.refusals import Refusal
-from trading_core.paper.orders.words import Duration, Status
+from trading_core.paper.orders.words import Duration, OrderClass, Status
 from trading_core.paper.venue import Venue
 
 NEXT_DAY = DAY + timedelta(days=1)
@@ -56,7 +58,29 @@ def busy(venue: Venue) -> None:
     taken(venue.submit(limit("rests too", Side.BUY, 10, "1.00")))
     assert len(venue.cancel_all()) == 1
     taken(venue.submit(limit("stays", Side.BUY, 10, "1.00", Duration.GTC)))
+    every_other_command(venue)
     play(venue, 5)
+
+
+def every_other_command(venue: Venue) -> None:
+    """A bracket, a replacement, a halt, a setting, a fraction of a share."""
+    bracket = replace(
+        market("bracket", Side.BUY, 5),
+        order_class=OrderClass.BRACKET,
+        take_profit_usd=Decimal("900.00"),
+        stop_loss_usd=Decimal("1.50"),
+        stop_loss_limit_usd=Decimal("1.40"),
+    )
+    entry = taken(venue.submit(bracket))
+    profit, _ = venue.current().account.legs_of(entry)
+    dearer = {"limit_price_usd": Decimal("901.00"), "client_order_id": "dearer"}
+    taken(venue.replace(profit.id, dearer))
+    venue.halt("ACME", halted=True)
+    part = replace(limit("part", Side.SELL, 1, "950.00"), quantity=Decimal("0.5"))
+    taken(venue.submit(part))
+    venue.halt("ACME", halted=False)
+    venue.configure(Configuration(max_margin_multiplier="4"))
+    venue.locate("ACME", 100)
 
 
 def picture(exchange: Exchange) -> object:
@@ -71,7 +95,7 @@ def test_an_exchange_started_again_is_where_it_was(tmp_path: Path) -> None:
     again = Venue(tmp_path)
     assert picture(again.current()) == before
     play(again, 6)
-    assert taken(again.submit(market("goes on", Side.BUY, 1))).sequence == 6
+    assert taken(again.submit(limit("goes on", Side.BUY, 1, "1.00"))).sequence == 11
     again.close()
 
 
@@ -102,7 +126,7 @@ def test_a_later_day_continues_the_account(venue: Venue) -> None:
     tomorrow = venue.open_session(replace(SPEC, date=NEXT_DAY))
     assert tomorrow.account.number == "PA0000001"
     assert str(tomorrow.account.cash_ticks) == before["cash_ticks"]
-    assert tomorrow.account.quantity("ACME") == 150
+    assert tomorrow.account.quantity("ACME") == 155
     assert [o.request.client_order_id for o in tomorrow.account.open_orders()] == ["stays"]
     assert tomorrow.execution_count == 0
 
@@ -233,4 +257,42 @@ def test_a_real_day_plays_to_its_close_and_is_the_same_when_started_again(
     venue.close()
     again = Venue(tmp_path)
     assert picture(again.current()) == before
+    again.close()
+
+
+def flat_day(directory: Path, day: date, price_usd: str) -> SessionSpec:
+    """Write a day on which a symbol is quoted at one price only."""
+    price = ticks(price_usd)
+    bar = [FIRST_MS, *[price] * 4, 1000]
+    Files(directory, [[*bar]], [[*bar, *[price] * 4, 1000]], day).write("aapl")
+    return SessionSpec("bars", str(directory), day, ("AAPL",), seed=0)
+
+
+@pytest.mark.real_bars
+def test_the_split_of_june_2014_over_a_weekend_leaves_the_value_unchanged(
+    tmp_path: Path, bars_dir: Path
+) -> None:
+    friday = flat_day(tmp_path / "bars", date(2014, 6, 6), "645.57")
+    monday = flat_day(tmp_path / "bars", date(2014, 6, 9), "92.22")
+    (tmp_path / "bars" / "factor_files").mkdir()
+    shutil.copy(bars_dir / "factor_files" / "aapl.csv", tmp_path / "bars" / "factor_files")
+    venue = Venue(tmp_path / "exchange")
+    venue.open_session(friday)
+    play(venue, 1)
+    taken(venue.submit(replace(market("a", Side.BUY, 10), symbol="AAPL")))
+    stale = replace(limit("b", Side.BUY, 1, "600.00", Duration.GTC), symbol="AAPL")
+    venue.submit(stale)
+    venue.advance(venue.current().tape.hours.closes_at)
+    before = venue.current().account
+
+    account = venue.open_session(monday).account
+    assert account.quantity("AAPL") == 70
+    assert account.equity_usd() == before.equity_usd()
+    assert account.positions["AAPL"].cost_basis_usd == Decimal("6455.70")
+    assert account.open_orders() == []
+    [split] = account.activities
+    assert (split.kind, split.symbol, split.quantity) == ("SPLIT", "AAPL", Decimal(60))
+    venue.close()
+    again = Venue(tmp_path / "exchange")
+    assert again.current().account.record() == account.record()
     again.close()

@@ -8,7 +8,7 @@ session.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -22,6 +22,7 @@ from trading_core.paper.orders.order import Execution, PaperOrder, derived_id
 from trading_core.paper.orders.terms import OrderTerms
 from trading_core.paper.orders.words import Duration, OrderClass, Status
 
+_CENT_TICKS = TICKS_PER_DOLLAR // 100
 _ORDERS = TypeAdapter(list[PaperOrder])
 _EXECUTIONS = TypeAdapter(list[Execution])
 _HOLDINGS = TypeAdapter(list[Holding])
@@ -258,8 +259,8 @@ class Account:
         return execution
 
     def _fee_ticks(self, quantity: Decimal) -> int:
-        cent = TICKS_PER_DOLLAR // 100
-        return -int(-quantity * self.fee_per_share_ticks // cent) * cent
+        cents = quantity * self.fee_per_share_ticks / _CENT_TICKS
+        return int(cents.to_integral_value(ROUND_CEILING)) * _CENT_TICKS
 
     def expire_day_orders(self, at: datetime, *, extended: bool = False) -> list[PaperOrder]:
         """End every open order that does not outlive its day, and return them.

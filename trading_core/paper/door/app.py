@@ -6,27 +6,26 @@ so the one event loop is what serialises them.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, WebSocket
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
 
 from trading_core.broker.keys import ADMIN_TOKEN, KeyFiles
 from trading_core.errors import ConfigurationError
 from trading_core.health import Health
 from trading_core.metrics import Metrics
 from trading_core.paper.door.corporate_actions import corporate_action_routes
-from trading_core.paper.door.keys import Keys, key_routes
+from trading_core.paper.door.faults import Faults, Faulty, fault_routes, status_page_routes
+from trading_core.paper.door.keys import Keys, admin_guard, key_routes
 from trading_core.paper.door.market.routes import market_data_routes
 from trading_core.paper.door.replay import replay_routes
-from trading_core.paper.door.replies import RefusedError
+from trading_core.paper.door.replies import RefusedError, answer_in_alpacas_shape
 from trading_core.paper.door.streams.market_data import MarketData
 from trading_core.paper.door.streams.stream import Stream
 from trading_core.paper.door.streams.trade_updates import TradeUpdates
 from trading_core.paper.door.trading.routes import trading_routes
-from trading_core.paper.orders.refusals import Refusal, unprocessable
+from trading_core.paper.orders.refusals import Refusal, not_found
 from trading_core.paper.venue import Venue
 from trading_core.service import build_app
 from trading_core.settings import Settings
@@ -54,20 +53,22 @@ def paper_app(settings: Settings) -> FastAPI:
         metrics=metrics,
         running=_closing(venue, keys),
     )
-    updates, market = TradeUpdates(keys.authorized), MarketData(keys.authorized)
+    faults = Faults()
+    updates, market = TradeUpdates(keys.authorized, faults), MarketData(keys.authorized)
     guarded = APIRouter(dependencies=[Depends(_guard(keys.authorized))])
     guarded.include_router(trading_routes(venue, updates, metrics))
     guarded.include_router(market_data_routes(venue))
     guarded.include_router(corporate_action_routes(venue))
     guarded.include_router(replay_routes(venue, updates, market, metrics))
     app.include_router(guarded)
+    app.include_router(status_page_routes(faults))
     _add_key_door(app, settings, keys, (updates, market))
+    if settings.exchange_faults:
+        _add_fault_door(app, settings, faults, _Reach(venue, updates, market))
     app.add_api_websocket_route("/stream", _attend(updates.attend))
     for feed in ("iex", "sip"):
         app.add_api_websocket_route(f"/v2/{feed}", _attend(market.attend))
-    app.add_exception_handler(RefusedError, _refused)
-    app.add_exception_handler(RequestValidationError, _misunderstood)
-    app.add_exception_handler(HTTPException, _unknown)
+    answer_in_alpacas_shape(app)
     return app
 
 
@@ -88,6 +89,33 @@ def _add_key_door(app: FastAPI, settings: Settings, keys: Keys, streams: Sequenc
     app.include_router(key_routes(keys, token, standing_on, expel))
 
 
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """What a fault can touch beside answers."""
+
+    venue: Venue
+    updates: TradeUpdates
+    market: MarketData
+
+    def cut(self) -> None:
+        self.updates.cut()
+        self.market.cut()
+
+    def halt(self, symbol: str, halted: bool) -> None:
+        exchange = self.venue.current()
+        if symbol not in exchange.tape.symbols:
+            raise RefusedError(not_found(f"asset not found for {symbol}"))
+        self.venue.halt(symbol, halted=halted)
+        self.updates.publish(exchange.take_updates())
+        self.market.tell_status(exchange, symbol)
+
+
+def _add_fault_door(app: FastAPI, settings: Settings, faults: Faults, reach: _Reach) -> None:
+    guard = Depends(admin_guard(settings.secret(ADMIN_TOKEN).get_secret_value()))
+    app.include_router(fault_routes(faults, reach.cut, reach.halt), dependencies=[guard])
+    app.add_middleware(Faulty, faults=faults)
+
+
 def _guard(authorized: Callable[[object, object], bool]) -> Callable[[Request], Any]:
     async def guard(request: Request) -> None:
         key = request.headers.get("apca-api-key-id")
@@ -102,23 +130,6 @@ def _attend(attend: Callable[[WebSocket], Any]) -> Callable[[WebSocket], Any]:
         await attend(socket)
 
     return endpoint
-
-
-async def _refused(_request: Request, error: Exception) -> JSONResponse:
-    refusal = error.refusal if isinstance(error, RefusedError) else unprocessable(str(error))
-    return JSONResponse(refusal.body(), status_code=refusal.status)
-
-
-async def _misunderstood(request: Request, error: Exception) -> JSONResponse:
-    problems = error.errors() if isinstance(error, RequestValidationError) else []
-    words = "; ".join(f"{problem['loc'][-1]}: {problem['msg']}" for problem in problems)
-    return await _refused(request, RefusedError(unprocessable(words)))
-
-
-async def _unknown(request: Request, error: Exception) -> JSONResponse:
-    status = error.status_code if isinstance(error, HTTPException) else 404
-    refusal = Refusal(status, status * 100_000, f"{request.method} {request.url.path}: {error}")
-    return await _refused(request, RefusedError(refusal))
 
 
 @contextmanager

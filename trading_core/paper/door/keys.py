@@ -8,7 +8,7 @@ need never send the secret at all. The door to this is apart from trading, with 
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,6 +134,17 @@ def digest_of(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+def admin_guard(admin_token: str) -> Callable[[Request], Awaitable[None]]:
+    """Return what lets in only those who know the admin token."""
+
+    async def guard(request: Request) -> None:
+        _, _, token = request.headers.get("authorization", "").partition(" ")
+        if not hmac.compare_digest(token.encode(), admin_token.encode()):
+            raise RefusedError(_UNAUTHORIZED)
+
+    return guard
+
+
 def key_routes(
     keys: Keys,
     admin_token: str,
@@ -147,12 +158,7 @@ def key_routes(
         expel: Ends them.
     """
 
-    async def guard(request: Request) -> None:
-        _, _, token = request.headers.get("authorization", "").partition(" ")
-        if not hmac.compare_digest(token.encode(), admin_token.encode()):
-            raise RefusedError(_UNAUTHORIZED)
-
-    routes = APIRouter(dependencies=[Depends(guard)])
+    routes = APIRouter(dependencies=[Depends(admin_guard(admin_token))])
 
     @routes.get("/keys")
     async def list_keys() -> dict[str, Any]:

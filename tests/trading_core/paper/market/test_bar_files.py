@@ -27,9 +27,10 @@ class Files:
     directory: Path
     trades: list[list[object]] = field(default_factory=lambda: [[*TRADE]])
     quotes: list[list[object]] = field(default_factory=lambda: [[*QUOTE]])
+    day: date = DAY
 
     def path(self, kind: str, symbol: str = "acme") -> Path:
-        return self.directory / "minute" / symbol / f"20131007_{kind}.zip"
+        return self.directory / "minute" / symbol / f"{self.day:%Y%m%d}_{kind}.zip"
 
     def write(self, symbol: str = "acme") -> None:
         for kind, rows in (("trade", self.trades), ("quote", self.quotes)):

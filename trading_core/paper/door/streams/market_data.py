@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from trading_core.paper.door.streams.stream import Listener, Message, Stream
-from trading_core.paper.door.wire.market import quote_body
+from trading_core.paper.door.wire.market import quote_body, status_body
 from trading_core.paper.exchange import Exchange
 
 # Each channel's name in a subscription, and the letter its messages carry.
@@ -48,6 +48,11 @@ class MarketData(Stream):
         else:
             listener.tell([{"T": "error", "code": 400, "msg": "invalid syntax"}])
 
+    def tell_status(self, exchange: Exchange, symbol: str) -> None:
+        """Tell everybody who asks for it that a symbol was halted, or trades again."""
+        halted = symbol in exchange.floor.halted
+        self._tell([{"T": "s", "S": symbol, **status_body(exchange.now, halted=halted)}])
+
     def publish(self, exchange: Exchange, minutes: Sequence[Message]) -> None:
         """Tell everybody where the quotes stand now, and the bars of the minutes just ended."""
         quotes = [
@@ -55,7 +60,9 @@ class MarketData(Stream):
             for symbol, shown in exchange.quotes.items()
         ]
         # Quotes first: whoever has a minute's bars then knows where its quotes ended, too.
-        messages = [*quotes, *minutes]
+        self._tell([*quotes, *minutes])
+
+    def _tell(self, messages: Sequence[Message]) -> None:
         for listener in self.listeners():
             wanted = [
                 m for m in messages if listener.topics & {f"{m['T']} {m['S']}", f"{m['T']} *"}

@@ -16,6 +16,7 @@ from trading_core.paper.door.streams.codec import JSON, Codec, Frame, codec_for
 _BACKLOG_MAX = 10_000
 _TOO_SLOW = 1013
 _KEY_REVOKED = 1008
+_BROKEN = 1011
 
 Authorized = Callable[[object, object], bool]
 Message = Mapping[str, Any]
@@ -100,6 +101,11 @@ class Stream:
     def standing_on(self, key_id: str) -> int:
         """Return how many listeners were let in with a key."""
         return sum(listener.key_id == key_id for listener in self.listeners())
+
+    def cut(self) -> None:
+        """End every connection, as a network does that breaks."""
+        for listener in list(self._listeners):
+            listener.dismiss(_BROKEN)
 
     def expel(self, key_id: str) -> None:
         """Disconnect those who were let in with a key."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from trading_core.paper.door.streams.stream import Listener, Message, Stream
+from trading_core.paper.door.faults import Faults
+from trading_core.paper.door.streams.stream import Authorized, Listener, Message, Stream
 from trading_core.paper.door.wire.trading import update_body
 from trading_core.paper.exchange import Update
 
@@ -29,10 +30,13 @@ class TradeUpdates(Stream):
             streams = sorted(listener.topics)
             listener.tell({"stream": "listening", "data": {"streams": streams}})
 
+    def __init__(self, authorized: Authorized, faults: Faults) -> None:
+        super().__init__(authorized)
+        self._faults = faults
+
     def publish(self, updates: Sequence[Update]) -> None:
         """Tell everybody what happened to orders."""
-        for update in updates:
-            body = update_body(update)
+        for body in self._faults.disturbed([update_body(update) for update in updates]):
             for listener in self.listeners():
                 if _TRADE_UPDATES in listener.topics:
                     listener.tell(body)

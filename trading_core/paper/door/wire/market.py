@@ -27,6 +27,18 @@ def bar_body(started_at: datetime, bar: TradeBar) -> Body:
     }
 
 
+def status_body(at: datetime, *, halted: bool) -> Body:
+    """Return whether a symbol trades, in the codes of the tape."""
+    return {
+        "t": moment(at),
+        "sc": "H" if halted else "T",
+        "sm": "Trading Halt" if halted else "Trading Resumption",
+        "rc": "T12" if halted else "",
+        "rm": "Trading Halted; For Information Requested by Listing Market" if halted else "",
+        "z": _TAPE,
+    }
+
+
 def trade_body(trade: Print) -> Body:
     """Return a trade."""
     return {

@@ -69,7 +69,7 @@ def restore_database(
 
         # Act.
         ensure_part_noted(restore, "approved")
-        ensure_session_paused(desk.core, reason, return_state=True)  # the gateway may be down
+        ensure_session_paused(desk.core, desk.processes, reason, return_state=True)
         ensure_trading_halted(desk.settings, desk.core, reason)
         ensure_orders_cancelled(desk.broker)
         with granted(grant):

@@ -17,7 +17,7 @@ from tasks.kernel import collect
 from tasks.people.findings import notify_checklist
 from tasks.services.hosts import ensure_host_prepared
 from tasks.services.processes import check_services, ensure_service_running
-from tasks.trading.broker import check_broker_account
+from tasks.trading.broker import check_broker_answers
 from trading_core.services import Group, in_group
 
 
@@ -33,7 +33,7 @@ def start_system(dry_run: bool = False, requested_by: str = "on-call") -> str:
         # Look.
         ground = {
             "database": check_database.submit(desk.database),
-            "broker account": check_broker_account.submit(desk.broker),
+            "broker": check_broker_answers.submit(desk.broker),
         }
         collect(ground).require_ready("bring up the infrastructure: `tradeops up`")
 

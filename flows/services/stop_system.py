@@ -44,7 +44,7 @@ def stop_system(
         grant = request_approval(desk.approvals, plan, f"{reason} ({positions} positions)")
 
         # Act.
-        ensure_session_paused(desk.core, reason)
+        ensure_session_paused(desk.core, desk.processes, reason)
         ensure_trading_halted(desk.settings, desk.core, reason)
         ensure_orders_cancelled(desk.broker)
 

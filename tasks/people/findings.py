@@ -11,6 +11,7 @@ from tasks.daily_report import figures, tables
 from tasks.kernel import Checklist, Readiness, current_run
 from tasks.kernel.evidence import Row, say, show_table, show_text, warn
 from trading_core.broker.contract import TradingApi
+from trading_core.errors import CheckFailed
 from trading_core.ledger.session import Session
 from trading_core.settings import Settings
 
@@ -67,8 +68,15 @@ def notify_halt(reason: str, steps: Checklist) -> None:
 
 @task(cache_policy=NO_CACHE)
 def notify_left_at_broker(broker: TradingApi) -> None:
-    """Show what stays at the broker while the system is stopped: positions, orders, cash."""
-    account, held = broker.account(), broker.positions()
+    """Show what stays at the broker while the system is stopped: positions, orders, cash.
+
+    The paper exchange has no account before its first session, and says so; a stop goes on.
+    """
+    try:
+        account, held = broker.account(), broker.positions()
+    except CheckFailed as error:
+        warn(f"what is left at the broker was not told: {error}")
+        return
     rows = [
         {
             "symbol": one.symbol,

@@ -34,6 +34,23 @@ def check_broker_account(broker: TradingApi) -> CheckResult:
 
 
 @check
+def check_broker_answers(broker: TradingApi) -> CheckResult:
+    """See that the broker answers and takes our key, whether or not it has an account for us yet.
+
+    The paper exchange has one from its first session on, which the gateway opens: so a start of
+    the gateway must not wait for it.
+    """
+    expected = "a broker that answers and takes our key"
+    try:
+        account = broker.account()
+    except CheckFailed as error:
+        return CheckResult(Verdict.WARN, f"it answers, without an account: {error}", expected)
+    except (Unreachable, ConfigurationError) as error:
+        return CheckResult(Verdict.FAIL, str(error), expected)
+    return CheckResult(Verdict.PASS, f"account {account.account_number} answers", expected)
+
+
+@check
 def check_no_open_orders(broker: TradingApi) -> CheckResult:
     """Ask the broker which orders are open: none may be."""
     found = [order.request.client_order_id for order in broker.orders("open")]

@@ -6,11 +6,12 @@ Enabling never ends a halt and never closes a breaker: those are changes of thei
 from collections.abc import Callable
 
 from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check, current_run
+from tasks.services.processes import Processes
 from tasks.trading.control import Core
 from trading_core import halt_request
 from trading_core.clock import seconds
 from trading_core.domain.state import Breaker, Mode, TradingState
-from trading_core.errors import CheckFailed, TradingError
+from trading_core.errors import CheckFailed, TradingError, Unreachable
 from trading_core.gateway.protect import HaltReport, halt_core
 from trading_core.halt_request import HaltRequest
 from trading_core.settings import Settings
@@ -161,9 +162,21 @@ def ensure_halted_without_feed(
 
 
 @action
-def ensure_session_paused(core: Core, reason: str) -> Change[None] | Unchanged[None]:
-    """Have the gateway drive no session: before services stop under it."""
-    if not core.session_is_running():
+def ensure_session_paused(
+    core: Core, processes: Processes, reason: str
+) -> Change[None] | Unchanged[None]:
+    """Have the gateway drive no session: before services stop under it.
+
+    Raises:
+        Unreachable: The gateway runs, or may run, and does not answer.
+    """
+    try:
+        is_running = core.session_is_running()
+    except Unreachable:
+        if not processes.processes()["gateway"].is_down:
+            raise
+        return Unchanged("no session is driven: the gateway is stopped")
+    if not is_running:
         return Unchanged("no session was running")
     run = current_run()
     return Change(

@@ -16,7 +16,6 @@ from prefect.settings import (
 from flows.services.start_system import start_system
 from flows.services.stop_system import stop_system
 from tests.fix_approvals import approving
-from tests.fix_core import WORD
 from tests.fix_stack import Stack, running_stack
 from tests.flows.artifacts import left_by, table_of
 from trading_core.errors import CheckFailed
@@ -31,7 +30,7 @@ OTHERS = [row.name for row in SERVICES if row.group is not Group.CORE]
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack with a session at 09:00, and this process's environment pointing at it."""
+    """A stack that never had a session, and this process's environment pointing at it."""
     with (
         running_stack(tmp_path_factory.mktemp("own")) as stack,
         pytest.MonkeyPatch.context() as environment,
@@ -39,15 +38,6 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         for name, value in stack.settings.environment().items():
             environment.setenv(name, value)
         api = f"{stack.settings.url('prefect_server')}/api"
-        with Peer(stack.settings, "gateway") as gateway:
-            wanted = {
-                **WORD,
-                "source": "synthetic",
-                "date": "2013-10-07",
-                "seed": 1,
-                "symbols": ["ACME"],
-            }
-            gateway.post("/api/v1/session", wanted)
         with temporary_settings({PREFECT_API_URL: api, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
             yield stack
 

@@ -8,6 +8,7 @@ import pytest
 from tasks.kernel import Did, Run, Verdict
 from tasks.trading.broker import (
     check_broker_account,
+    check_broker_answers,
     check_no_open_orders,
     check_orders_settled,
     ensure_orders_cancelled,
@@ -17,7 +18,7 @@ from tests.fakes.ledger import MemoryLedger
 from tests.tasks.books import a_quote
 from trading_core.broker.contract import Account
 from trading_core.domain.orders import OrderRequest, OrderType, Side
-from trading_core.errors import Unreachable
+from trading_core.errors import CheckFailed, Unreachable
 
 
 @pytest.fixture
@@ -86,6 +87,20 @@ def test_a_rehearsal_does_not_wait_for_orders_it_did_not_halt(
         Verdict.PASS,
         "1 orders in flight: resting-0",
     )
+
+
+class EmptyBroker(FakeBroker):
+    """A broker that answers, and has no account: the paper exchange before its first session."""
+
+    def account(self) -> Account:
+        raise CheckFailed("exchange: refused with 409: no session is open", next_step="open one")
+
+
+def test_a_broker_without_an_account_yet_is_no_reason_not_to_start(broker: FakeBroker) -> None:
+    assert check_broker_answers.fn(EmptyBroker({})).verdict is Verdict.WARN
+    assert check_broker_answers.fn(broker).verdict is Verdict.PASS
+    broker.faults.deaf = True
+    assert check_broker_answers.fn(broker).verdict is Verdict.FAIL
 
 
 class BlockedBroker(FakeBroker):

@@ -12,9 +12,10 @@ from tasks.trading.core import (
 )
 from tests.fakes.core import FakeCore
 from tests.fakes.ledger import MemoryLedger
+from tests.fakes.services import FakeProcesses
 from trading_core.clock import seconds
 from trading_core.domain.state import Breaker
-from trading_core.errors import CheckFailed, NotVerified
+from trading_core.errors import CheckFailed, NotVerified, Unreachable
 from trading_core.execution.control import HaltKind
 
 
@@ -122,7 +123,23 @@ def test_a_running_session_is_paused_once(run: Run) -> None:
     core = FakeCore()
     core.drives_session = True
 
-    ensure_session_paused.fn(core, "maintenance")
-    ensure_session_paused.fn(core, "maintenance")
+    ensure_session_paused.fn(core, FakeProcesses("gateway"), "maintenance")
+    ensure_session_paused.fn(core, FakeProcesses("gateway"), "maintenance")
 
     assert core.words == ["pause: maintenance"]
+
+
+class GatewaylessCore(FakeCore):
+    """A core whose gateway does not answer."""
+
+    def session_is_running(self) -> bool:
+        raise Unreachable("gateway: expected an answer", next_step="look at it")
+
+
+def test_a_gateway_that_is_stopped_drives_no_session_one_that_hangs_may(run: Run) -> None:
+    stopped = ensure_session_paused.fn(
+        GatewaylessCore(), FakeProcesses(stopped=("gateway",)), "maintenance"
+    )
+    assert stopped.did is Did.NOTHING
+    with pytest.raises(Unreachable):
+        ensure_session_paused.fn(GatewaylessCore(), FakeProcesses("gateway"), "maintenance")

@@ -40,6 +40,7 @@ class Person:
             "name": self.name,
             "scope": APPROVE,
             "public_key": self.token.public_key,
+            "person": folded(self.name),
         }
         return Holder(**known | differently)
 

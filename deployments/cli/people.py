@@ -34,6 +34,10 @@ def register(app: typer.Typer) -> None:
 def add(
     name: Annotated[str, typer.Argument(help="Of the person, as colleagues know them.")],
     scope: Annotated[str, typer.Option(help="approve, or run: prove who starts a runbook.")],
+    person: Annotated[
+        str,
+        typer.Option(help="Their number in the firm's list of people; asked for when absent."),
+    ] = "",
     until: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day; absent: no end.")
     ] = None,
@@ -45,10 +49,18 @@ def add(
     from trading_core.storage.connect import connect
     from trading_core.storage.operations import people
 
-    _require_known(scope, name)
+    person = person or typer.prompt("Personnel number", err=True)
+    _require_known(scope, name, person)
     token = PersonalToken.new()
     end = None if until is None else until.replace(hour=23, minute=59, second=59, tzinfo=UTC)
-    holder = Holder(token.key_id, " ".join(name.split()), scope, token.public_key, end)
+    holder = Holder(
+        key_id=token.key_id,
+        name=" ".join(name.split()),
+        scope=scope,
+        public_key=token.public_key,
+        person=person.strip(),
+        valid_until=end,
+    )
     file = None if out is None else secret_file.reserve(out)
     dsn = Settings.read().secret("operations_owner_dsn")
     with connect(dsn, application=_APPLICATION) as connection:
@@ -92,13 +104,18 @@ def list_() -> None:
     with connect(dsn, application=_APPLICATION) as connection:
         known = people.holders(connection).values()
         now = people.now(connection)
-    table = Table("name", "may", "token", "in force")
+    table = Table("name", "person", "may", "token", "in force")
     for one in known:
-        table.add_row(one.name, one.scope, one.key_id, _standing(one, now))
+        table.add_row(one.name, one.person, one.scope, one.key_id, _standing(one, now))
     open_console().print(table)
 
 
-def _require_known(scope: str, name: str) -> None:
+def _require_known(scope: str, name: str, person: str) -> None:
+    if not person.strip():
+        raise ConfigurationError(
+            f"people: expected the personnel number of {name}, was none",
+            next_step="take it from the firm's list of people: by it one person has one voice",
+        )
     if scope not in SCOPES or not name.strip() or "[" in name:
         raise ConfigurationError(
             f"people: expected a name and {' or '.join(SCOPES)}, was {name!r} and {scope!r}",

@@ -17,6 +17,8 @@ class Holder:
     """A person's token as we know it: its public half, what it may do, and until when.
 
     Attributes:
+        person: Whose it is: their number in the firm's list of people. One person, one voice,
+            whatever names and tokens they have.
         scope: "approve", or "run", which proves who starts a runbook and approves nothing.
         valid_until: None: until it is revoked.
     """
@@ -25,6 +27,7 @@ class Holder:
     name: str
     scope: str
     public_key: str
+    person: str
     valid_until: datetime | None = None
     revoked_at: datetime | None = None
 
@@ -66,16 +69,19 @@ def judge(request: Request, answers: Sequence[Answer], holders: Mapping[str, Hol
     yes: list[Answer] = []
     worthless: list[tuple[Answer, str]] = []
     heard: set[str] = set()
+    starters = _starters(request, holders)
     no: Answer | None = None
     for answer in answers:
         holder = holders.get(answer.key_id)
         why = fault_of(request, answer, holder)
-        if not why and folded(answer.name) in heard:
+        if not why and holder is not None and holder.person in starters:
+            why = f"{answer.name} is the person who started this run and cannot approve it"
+        if not why and holder is not None and holder.person in heard:
             why = f"{answer.name} has answered already"
         if why or holder is None:
             worthless.append((answer, why))
             continue
-        heard.add(folded(answer.name))
+        heard.add(holder.person)
         theirs = replace(answer, name=holder.name)  # as we know it, however it was typed
         if answer.says == "yes":
             yes.append(theirs)
@@ -95,6 +101,16 @@ def fault_of(request: Request, answer: Answer, holder: Holder | None) -> str:
     if holder is None:
         return f"{answer.name}: signed with no token that we know"
     return next((why for rule in _RULES if (why := rule(request, answer, holder))), "")
+
+
+def _starters(request: Request, holders: Mapping[str, Holder]) -> set[str]:
+    """Return who the starter is: by the token they signed with, or by whatever name they gave."""
+    name = folded(request.requested_by)
+    return {
+        one.person
+        for one in holders.values()
+        if one.key_id == request.starter_key_id or folded(one.name) == name
+    }
 
 
 def _is_theirs(_request: Request, answer: Answer, holder: Holder) -> str:

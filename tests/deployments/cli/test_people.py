@@ -32,7 +32,8 @@ class Desk:
     def person(self, name: str, *more: str, scope: str = "approve") -> Path:
         """Add somebody; return the file with their token."""
         file = self.folder / name.replace(" ", "-")
-        added = self("people", "add", name, "--scope", scope, "--out", str(file), *more)
+        who = ("--person", f"number of {name.casefold()}")
+        added = self("people", "add", name, "--scope", scope, "--out", str(file), *who, *more)
         assert added.exit_code == 0, added.output
         return file
 
@@ -65,7 +66,7 @@ def desk(
 
 
 def test_a_token_is_shown_once_and_only_its_public_half_is_kept(desk: Desk) -> None:
-    added = desk("people", "add", "risk manager", "--scope", "approve")
+    added = desk("people", "add", "risk manager", "--scope", "approve", "--person", "7")
     token = PersonalToken.read(added.stdout)
     listed = desk("people", "list").stdout
     assert token.key_id in listed
@@ -78,15 +79,34 @@ def test_a_token_is_shown_once_and_only_its_public_half_is_kept(desk: Desk) -> N
 def test_a_token_in_a_file_is_its_owners_alone_and_never_overwrites_another(desk: Desk) -> None:
     file = desk.person("bob")
     assert file.stat().st_mode & 0o777 == 0o600
-    again = desk("people", "add", "bob", "--scope", "approve", "--out", str(file))
+    again = desk("people", "add", "bob", "--scope", "approve", "--person", "7", "--out", str(file))
     assert isinstance(again.exception, ConfigurationError)
     assert len(people.holders(desk.connection)) == 1
 
 
 def test_a_scope_that_does_not_exist_is_refused(desk: Desk) -> None:
-    refused = desk("people", "add", "bob", "--scope", "everything")
+    refused = desk("people", "add", "bob", "--scope", "everything", "--person", "7")
     assert isinstance(refused.exception, ConfigurationError)
     assert "expected a name and approve or run" in str(refused.exception)
+
+
+def test_a_person_has_one_name_and_a_name_one_person(desk: Desk) -> None:
+    desk.person("bob", "--person", "7")
+    again = desk("people", "add", "bob", "--scope", "run", "--person", "7")
+    renamed = desk("people", "add", "Robert", "--scope", "approve", "--person", "7")
+    namesake = desk("people", "add", "Bob", "--scope", "approve", "--person", "8")
+
+    assert again.exit_code == 0, again.output
+    for refused in (renamed, namesake):
+        assert isinstance(refused.exception, CheckFailed)
+        assert "expected one name for one person, found bob, person 7" in str(refused.exception)
+    assert len(people.holders(desk.connection)) == 2
+
+
+def test_a_token_without_a_person_is_given_to_nobody(desk: Desk) -> None:
+    refused = desk("people", "add", "bob", "--scope", "approve", "--person", " ")
+    assert isinstance(refused.exception, ConfigurationError)
+    assert people.holders(desk.connection) == {}
 
 
 def test_a_yes_is_given_after_the_question_was_shown(desk: Desk) -> None:

@@ -54,6 +54,26 @@ def test_a_request_is_the_same_after_being_stored() -> None:
     assert REQUEST.digest.startswith(REQUEST.id)
 
 
+def test_one_person_under_two_names_has_one_voice() -> None:
+    request = replace(REQUEST, people_needed=2)
+    as_rob = CAT.holder(person=BOB.holder().person)
+
+    found = weigh(BOB.answer(request), CAT.answer(request), request=request, known=as_rob)
+
+    assert not found.is_granted
+    assert [why for _, why in found.worthless] == ["cat has answered already"]
+
+
+def test_the_starter_under_another_name_cannot_approve() -> None:
+    by_name = weigh(BOB.answer(REQUEST), known=BOB.holder(person=ANN.holder().person))
+    assert "Bob Lee is the person who started this run" in by_name.worthless[0][1]
+
+    request = replace(REQUEST, requested_by="dan", starter_key_id=CAT.token.key_id)
+    as_cat = BOB.holder(person=CAT.holder().person)
+    by_token = weigh(BOB.answer(request), request=request, known=as_cat)
+    assert not by_token.yes
+
+
 def test_another_persons_yes_counts() -> None:
     found = weigh(BOB.answer(REQUEST))
     assert found.is_granted

@@ -7,23 +7,45 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 from trading_core.approval.judgement import Holder
+from trading_core.approval.personal_token import folded
+from trading_core.errors import CheckFailed
 
-_COLUMNS = "key_id, name, scope, public_key, valid_until, revoked_at"
+_COLUMNS = "key_id, name, scope, public_key, person, valid_until, revoked_at"
 
 
 def add(connection: Connection, holder: Holder, *, added_by: str) -> None:
-    """Write a token's public half down. Needs the owner of the schema."""
+    """Write a token's public half down. Needs the owner of the schema.
+
+    Raises:
+        CheckFailed: The person has a token under another name, or the name is another person's.
+    """
+    for known in holders(connection).values():
+        if known.revoked_at is None:
+            _require_one_name(known, holder)
     connection.execute(
-        "INSERT INTO personal_tokens (key_id, name, scope, public_key, valid_until, added_by)"
-        " VALUES (%s, %s, %s, %s, %s, %s)",
+        "INSERT INTO personal_tokens"
+        " (key_id, name, scope, public_key, person, valid_until, added_by)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
         (
             holder.key_id,
             holder.name,
             holder.scope,
             holder.public_key,
+            holder.person,
             holder.valid_until,
             added_by,
         ),
+    )
+
+
+def _require_one_name(known: Holder, holder: Holder) -> None:
+    """Keep a person from having two names, and two people from having one."""
+    if (known.person == holder.person) is (folded(known.name) == folded(holder.name)):
+        return
+    raise CheckFailed(
+        f"{holder.name}: expected one name for one person, found {known.name}, person "
+        f"{known.person}, beside {holder.name}, person {holder.person}",
+        next_step=f"correct name or number, or revoke first: tradeops people revoke '{known.name}'",
     )
 
 

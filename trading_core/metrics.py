@@ -58,6 +58,11 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("risk_checks_failed_total", "counter", "Pre-trade checks that refused.", ("code",)),
     Metric("risk_check_duration_seconds", "histogram", "Time of one pre-trade check."),
     Metric("risk_circuit_breaker_active", "gauge", "1 while the circuit breaker is open."),
+    Metric(
+        "risk_circuit_breaker_opened_seconds",
+        "gauge",
+        "Unix time at which the open circuit breaker opened; 0 while it is closed.",
+    ),
     Metric("risk_circuit_breaker_activations_total", "counter", "Times the breaker opened."),
     Metric("risk_max_position_size", "gauge", "Limit on one position in dollars."),
     Metric("current_daily_pnl_usd", "gauge", "Profit and loss of the day in dollars."),

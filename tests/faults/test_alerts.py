@@ -47,9 +47,7 @@ def test_a_tripped_breaker_is_halted_for_and_asked_about(alerting: Stack) -> Non
     let_trade(alerting)
     await_quiet(alerting, "CircuitBreakerActive")
     since = SystemClock().now()
-    with Peer(alerting.settings, "gateway") as gateway:
-        word = {"reason": "a drill of the breaker", "actor": "tests"}
-        gateway.post("/api/v1/circuit-breaker/activate", word)
+    trip(alerting, "a drill of the breaker")
 
     course = course_of(alerting, "CircuitBreakerActive", since)
 
@@ -58,12 +56,30 @@ def test_a_tripped_breaker_is_halted_for_and_asked_about(alerting: Stack) -> Non
     assert course.incident["protection_held"]
     assert course.incident["status"] == "asking"
     assert "a drill of the breaker" in course.incident["question"]
+    trip_again(alerting)
     let_trade(alerting)
     ended = poll(
         lambda: "alert ended" in timeline_of(alerting, course.incident["id"]), within=seconds(30)
     )
     assert ended, "the incident did not hear that the alert ended"
-    assert len(episodes_of(alerting, "CircuitBreakerActive", since)) == 1
+    assert len(episodes_of(alerting, "CircuitBreakerActive", since)) == 2
+
+
+def trip_again(stack: Stack) -> None:
+    """Reset the breaker and open it at once, and wait until that is an episode of its own."""
+    since = SystemClock().now()
+    close_breaker(stack)
+    trip(stack, "a drill, again")
+    heard = poll(
+        lambda: bool(episodes_of(stack, "CircuitBreakerActive", since)), within=seconds(60)
+    )
+    assert heard, "the second trip was taken for the first"
+
+
+def trip(stack: Stack, reason: str) -> None:
+    """Open the breaker by hand."""
+    with Peer(stack.settings, "gateway") as gateway:
+        gateway.post("/api/v1/circuit-breaker/activate", {"reason": reason, "actor": "tests"})
 
 
 def test_a_lost_feed_halts_trading_and_somebody_is_asked(alerting: Stack) -> None:

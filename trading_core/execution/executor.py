@@ -260,6 +260,9 @@ class Executor:
     def _show(self, state: TradingState) -> TradingState:
         self._metrics.gauge("trading_enabled").set(state.accepts_orders)
         self._metrics.gauge("risk_circuit_breaker_active").set(state.breaker is Breaker.OPEN)
+        opened_at = self.switch.breaker_opened_at
+        opened_seconds = 0.0 if opened_at is None else opened_at.timestamp()
+        self._metrics.gauge("risk_circuit_breaker_opened_seconds").set(opened_seconds)
         return state
 
     def _keep_watch(self) -> None:

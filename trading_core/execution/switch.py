@@ -51,7 +51,7 @@ class TradingSwitch:
         self._recording = Lock()  # held while PostgreSQL is spoken to
         self._sending = Condition()
         self._in_flight = 0
-        self._state, self._session = _read(self._path, clock)
+        self._state, self._session, self._opened_at = _read(self._path, clock)
         self._stopped = not self._state.accepts_orders
         self._recorded: TradingState | None = None
         self._compared = False
@@ -60,6 +60,11 @@ class TradingSwitch:
     def state(self) -> TradingState:
         """The latest word on trading."""
         return self._state
+
+    @property
+    def breaker_opened_at(self) -> datetime | None:
+        """When the breaker opened that is open now; no later word changes it, nor a restart."""
+        return self._opened_at
 
     @property
     def is_recorded(self) -> bool:
@@ -175,8 +180,9 @@ class TradingSwitch:
     def _set(self, state: TradingState) -> TradingState:
         # Called with `_changing` held.
         changed = state != self._state
+        self._opened_at = _opened_at(state, self._opened_at)
         if state.accepts_orders:
-            durable.write_json(self._path, _written(state, self._session))
+            durable.write_json(self._path, _written(state, self._session, self._opened_at))
             self._state, self._stopped = state, False
         else:
             self._state, self._stopped = state, True
@@ -187,22 +193,29 @@ class TradingSwitch:
 
     def _keep(self, state: TradingState) -> None:
         try:
-            durable.write_json(self._path, _written(state, self._session))
+            durable.write_json(self._path, _written(state, self._session, self._opened_at))
         except OSError as error:
             # A full disk must not keep anybody from stopping; PostgreSQL's record remains.
             log.error("trading state not kept on disk", path=str(self._path), error=str(error))
 
 
-def _read(path: Path, clock: Clock) -> tuple[TradingState, Session | None]:
+def _opened_at(state: TradingState, before: datetime | None) -> datetime | None:
+    """Return since when the breaker is open; None: it is closed."""
+    return None if state.breaker is Breaker.CLOSED else before or state.changed_at
+
+
+def _read(path: Path, clock: Clock) -> tuple[TradingState, Session | None, datetime | None]:
     try:
         content = durable.read_json(path)
         if content is None:
-            return control.never_enabled(clock.now()), None
-        return _state(content["state"]), _session(content["session"])
+            return control.never_enabled(clock.now()), None, None
+        state, opened = _state(content["state"]), content.get("breaker_opened_at")
+        opened_at = None if opened is None else datetime.fromisoformat(opened)
+        return state, _session(content["session"]), _opened_at(state, opened_at)
     except (OSError, ValueError, KeyError, TypeError) as error:
         # What it said may have been a halt.
         word = Word(f"{path.name} is unreadable: {error}", "trade_executor", clock.now())
-        return control.halted(control.never_enabled(clock.now()), word), None
+        return control.halted(control.never_enabled(clock.now()), word), None, None
 
 
 def _state(content: dict[str, Any]) -> TradingState:
@@ -223,11 +236,14 @@ def _session(content: dict[str, str] | None) -> Session | None:
     return Session(content["account"], date.fromisoformat(content["trading_date"]))
 
 
-def _written(state: TradingState, session: Session | None) -> dict[str, Any]:
+def _written(
+    state: TradingState, session: Session | None, opened_at: datetime | None
+) -> dict[str, Any]:
     kept = None
     if session is not None:
         kept = {"account": session.account, "trading_date": session.trading_date.isoformat()}
-    return {"state": _plain(state), "session": kept}
+    opened = None if opened_at is None else opened_at.isoformat()
+    return {"state": _plain(state), "session": kept, "breaker_opened_at": opened}
 
 
 def _plain(state: TradingState) -> dict[str, Any]:

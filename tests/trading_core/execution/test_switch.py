@@ -2,6 +2,7 @@
 
 import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from threading import Thread
@@ -137,6 +138,22 @@ def test_the_breaker_stays_open_over_a_restart_and_an_enable(
     assert again.refusal() == TRADING_DISABLED
     again.enable(a_word(5), resume=False)
     assert again.refusal() == ""
+
+
+def test_the_moment_of_a_trip_outlives_other_words_and_a_restart_and_the_next_trip_has_its_own(
+    open_switch: TradingSwitch, database: SwitchableDatabase, tmp_path: Path
+) -> None:
+    assert open_switch.breaker_opened_at is None
+    tripped = open_switch.halt(a_word(), HaltKind.BREAKER)
+    open_switch.halt(a_word(), HaltKind.HALT)
+    again = a_switch(tmp_path, database)
+    assert again.breaker_opened_at == tripped.changed_at
+
+    again.reset_breaker(a_word(5))
+    assert again.breaker_opened_at is None
+    later = replace(a_word(), at=tripped.changed_at + timedelta(milliseconds=1))
+    again.halt(later, HaltKind.BREAKER)
+    assert again.breaker_opened_at == later.at
 
 
 def test_a_new_session_needs_a_new_permission_and_the_same_session_does_not(

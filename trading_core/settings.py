@@ -7,6 +7,7 @@ not settings: they live in the database, versioned, and have no defaults.
 
 import json
 import os
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
@@ -127,6 +128,12 @@ class Settings(BaseSettings):
     token_file: Path | None = Field(
         default=None,
         description="Your personal token; absent: ~/.config/tradeops/token, when there is one.",
+    )
+    exchange_fee_per_share_usd: Decimal = Field(
+        default=Decimal(0),
+        ge=0,
+        le=1,
+        description="What the paper exchange takes for every share traded; a session may differ.",
     )
     exchange_faults: bool = Field(
         default=False,

@@ -29,6 +29,8 @@ class SessionRequest:
         directory: Absolute, and readable by the exchange; required for `bars`.
         symbols: None: every symbol that has the date (bars) or the usual four (synthetic).
         cash_usd: What a new account starts with; None: the exchange's default.
+        fee_per_share_usd: What a share traded costs; None: as the exchange is set.
+        hard_to_borrow: Symbols that are sold short only once shares were located.
     """
 
     source: Source
@@ -37,6 +39,8 @@ class SessionRequest:
     symbols: tuple[str, ...] | None = None
     seed: int = 0
     cash_usd: Decimal | None = None
+    fee_per_share_usd: Decimal | None = None
+    hard_to_borrow: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,10 @@ class Replay:
         }
         if request.cash_usd is not None:
             body["cash_usd"] = str(request.cash_usd)
+        if request.fee_per_share_usd is not None:
+            body["fee_per_share_usd"] = str(request.fee_per_share_usd)
+        if request.hard_to_borrow:
+            body["hard_to_borrow"] = list(request.hard_to_borrow)
         answer = self._door.ask("POST", "/replay/session", body=body, timeout_seconds=_SLOW_SECONDS)
         if isinstance(answer, Denied):
             raise ConfigurationError(

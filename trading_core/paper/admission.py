@@ -138,7 +138,7 @@ def _cannot_be_short(exchange: Exchange, request: OrderTerms) -> Refusal | None:
         for order in account.open_orders()
         if order.is_live and order.request.symbol == symbol and order.request.side is Side.SELL
     )
-    located = account.located.get(symbol, 0)
+    located = account.located(symbol)
     if short + _shares(exchange, request) > located:
         return forbidden(
             f'asset "{symbol}" cannot be sold short',

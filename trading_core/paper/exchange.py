@@ -17,6 +17,7 @@ from enum import Enum, auto
 from trading_core.paper import groups
 from trading_core.paper.account.account import Account
 from trading_core.paper.account.configuration import Configuration
+from trading_core.paper.account.locates import Locate
 from trading_core.paper.floor import Floor, ShownQuote
 from trading_core.paper.market.sessions import SessionSpec
 from trading_core.paper.market.tape import (
@@ -96,7 +97,7 @@ class Exchange:
             self.now == self.tape.hours.starts_at
             and len(self.account.orders) == self._orders_before
             and not self.floor.halted
-            and not self.account.located
+            and not self.account.locates
         )
 
     @property
@@ -153,9 +154,12 @@ class Exchange:
         """Change the account's configuration."""
         self.account.configuration = configuration
 
-    def locate(self, symbol: str, shares: int) -> None:
-        """Lend shares to sell short today."""
-        self.account.located[symbol] = self.account.located.get(symbol, 0) + shares
+    def locate(self, symbol: str, shares: int, key: str = "") -> Locate:
+        """Find shares to sell short today."""
+        locates = self.account.locates
+        locate_id = derived_id(self.session_id, "locate", len(locates) + 1)
+        locates.append(Locate(locate_id, symbol, shares, self.now, key))
+        return locates[-1]
 
     def halt(self, symbol: str) -> None:
         """Stop trading in a symbol; orders are taken and wait."""

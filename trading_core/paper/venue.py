@@ -20,6 +20,7 @@ from trading_core.paper import admission
 from trading_core.paper.account.account import Account
 from trading_core.paper.account.activities import Activity
 from trading_core.paper.account.configuration import Configuration
+from trading_core.paper.account.locates import Locate
 from trading_core.paper.exchange import Exchange
 from trading_core.paper.journal import Journal, Record, resume_journal, start_journal
 from trading_core.paper.market.corporate_actions import splits
@@ -157,10 +158,11 @@ class Venue:
         record = {"command": "configure", "to": _CONFIGURATION.dump_python(configuration)}
         self._carry_out(self.current(), record)
 
-    def locate(self, symbol: str, shares: int) -> None:
-        """Lend shares of a symbol that is hard to borrow, for the rest of the day."""
-        record = {"command": "locate", "symbol": symbol, "shares": shares}
-        self._carry_out(self.current(), record)
+    def locate(self, symbol: str, shares: int, key: str = "") -> Locate:
+        """Find shares of a symbol that is hard to borrow, for the rest of the day."""
+        record = {"command": "locate", "symbol": symbol, "shares": shares, "key": key}
+        located: Locate = self._carry_out(self.current(), record)
+        return located
 
     def halt(self, symbol: str, *, halted: bool) -> None:
         """Halt a symbol of the session, or let it trade again."""
@@ -248,7 +250,7 @@ _COMMANDS: dict[str, Command] = {
         _known(exchange, r["order_id"]), _TERMS.validate_python(r["request"])
     ),
     "configure": lambda exchange, r: exchange.configure(_CONFIGURATION.validate_python(r["to"])),
-    "locate": lambda exchange, r: exchange.locate(r["symbol"], r["shares"]),
+    "locate": lambda exchange, r: exchange.locate(r["symbol"], r["shares"], r["key"]),
     "halt": lambda exchange, r: exchange.halt(r["symbol"]),
     "resume": lambda exchange, r: exchange.resume(r["symbol"]),
     "cancel": lambda exchange, r: exchange.cancel(_known(exchange, r["order_id"])),

@@ -18,6 +18,7 @@ from trading_core.domain.orders import Side
 from trading_core.paper.account.activities import Activity
 from trading_core.paper.account.configuration import Configuration
 from trading_core.paper.account.holding import Holding
+from trading_core.paper.account.locates import Locate
 from trading_core.paper.orders.order import Execution, PaperOrder, derived_id
 from trading_core.paper.orders.terms import OrderTerms
 from trading_core.paper.orders.words import Duration, OrderClass, Status
@@ -42,7 +43,7 @@ class Account:
         positions_today: The same as if those held overnight had been bought at that close.
         marks: Bid plus ask of each symbol's last two-sided quote, in ticks: twice the middle.
         closes_usd: Equity at the close of each day.
-        located: Shares that may be sold short of what is hard to borrow, until the day's end.
+        locates: Shares that may be sold short of what is hard to borrow, until the day's end.
         fee_per_share_ticks: Taken from cash at each execution, rounded up to the cent.
     """
 
@@ -59,7 +60,7 @@ class Account:
         self.positions_today: dict[str, Holding] = {}
         self.marks: dict[str, int] = {}
         self.closes_usd: dict[date, Decimal] = {}
-        self.located: dict[str, int] = {}
+        self.locates: list[Locate] = []
         self.fee_per_share_ticks = Decimal(0)
         self.configuration = Configuration()
         self._open: dict[str, PaperOrder] = {}
@@ -68,7 +69,7 @@ class Account:
 
     def begin_session(self) -> None:
         """Remember what the account is worth, so that today's profit can be told from it."""
-        self.located = {}
+        self.locates = []
         self.last_equity_usd = self.equity_usd()
         self.last_prices_usd = {symbol: self.price_usd(symbol) for symbol in self.held()}
         self.positions_today = {
@@ -115,6 +116,10 @@ class Account:
         """Return the shares held of a symbol; negative when short."""
         held = self.positions.get(symbol)
         return Decimal(0) if held is None else held.quantity
+
+    def located(self, symbol: str) -> int:
+        """Return how many shares of a symbol were located today."""
+        return sum(locate.shares for locate in self.locates if locate.symbol == symbol)
 
     def held_for_orders(self, symbol: str) -> Decimal:
         """Return the shares of a position that open orders will close."""

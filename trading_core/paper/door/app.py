@@ -18,6 +18,7 @@ from trading_core.metrics import Metrics
 from trading_core.paper.door.corporate_actions import corporate_action_routes
 from trading_core.paper.door.faults import Faults, Faulty, fault_routes, status_page_routes
 from trading_core.paper.door.keys import Keys, admin_guard, key_routes
+from trading_core.paper.door.locates import locate_routes
 from trading_core.paper.door.market.routes import market_data_routes
 from trading_core.paper.door.replay import replay_routes
 from trading_core.paper.door.replies import RefusedError, answer_in_alpacas_shape
@@ -55,11 +56,13 @@ def paper_app(settings: Settings) -> FastAPI:
     )
     faults = Faults()
     updates, market = TradeUpdates(keys.authorized, faults), MarketData(keys.authorized)
+    fee_usd = settings.exchange_fee_per_share_usd
     guarded = APIRouter(dependencies=[Depends(_guard(keys.authorized))])
     guarded.include_router(trading_routes(venue, updates, metrics))
     guarded.include_router(market_data_routes(venue))
     guarded.include_router(corporate_action_routes(venue))
-    guarded.include_router(replay_routes(venue, updates, market, metrics))
+    guarded.include_router(locate_routes(venue))
+    guarded.include_router(replay_routes(venue, updates, market, metrics, fee_usd))
     app.include_router(guarded)
     app.include_router(status_page_routes(faults))
     _add_key_door(app, settings, keys, (updates, market))

@@ -1,6 +1,7 @@
 """The replay door: open a session, look at it, move its clock."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 from fastapi import APIRouter, Request
 
@@ -19,16 +20,25 @@ from trading_core.paper.venue import Venue
 
 
 def replay_routes(
-    venue: Venue, updates: TradeUpdates, market: MarketData, metrics: Metrics
+    venue: Venue,
+    updates: TradeUpdates,
+    market: MarketData,
+    metrics: Metrics,
+    fee_per_share_usd: Decimal,
 ) -> APIRouter:
-    """Return the routes of the replay door."""
+    """Return the routes of the replay door.
+
+    Args:
+        fee_per_share_usd: Of a session that is opened without naming one.
+    """
     routes = APIRouter()
     minutes = metrics.counter("trading_messages_processed_total")
     durations = metrics.histogram("trading_processing_latency_seconds")
 
     @routes.post("/replay/session")
     async def open_session(request: Request) -> Body:
-        return session_body(venue.open_session(read_session(await body_of(request))))
+        spec = read_session(await body_of(request), fee_per_share_usd)
+        return session_body(venue.open_session(spec))
 
     @routes.get("/replay/session")
     async def session() -> Body:

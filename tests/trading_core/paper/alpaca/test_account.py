@@ -2,6 +2,7 @@
 
 import warnings
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -82,6 +83,16 @@ def test_what_happened_is_told_page_by_page(alpaca: Alpaca) -> None:
     assert alpaca.trading.get("/account/activities", {"activity_types": "FEE"}) == []
 
 
+def test_fees_are_told_one_by_one_and_taken_from_the_cash(running: Alpaca) -> None:
+    running.open(fee_per_share_usd=Decimal("0.0035"))
+    orders = [bought(running, 10), bought(running, 3)]
+    fees = running.trading.get("/account/activities/FEE", {"direction": "asc"})
+    assert [fee["net_amount"] for fee in fees] == ["-0.04", "-0.02"]
+    spent = sum(Decimal(o.filled_qty) * Decimal(o.filled_avg_price) for o in orders)
+    cash = Decimal(running.trading.get_account().cash)
+    assert cash == 100_000 - spent - Decimal("0.06")
+
+
 def test_equity_is_told_by_the_minute_and_by_the_day(alpaca: Alpaca) -> None:
     bought(alpaca, 100)
     session = alpaca.process.replay.session()
@@ -131,3 +142,23 @@ def test_a_split_is_announced_in_both_forms(running: Alpaca, bars_dir: Any) -> N
         [announced] = running.trading.get_corporate_announcements(request)
     assert announced == running.trading.get_corporate_announcement_by_id(announced.id)
     assert announced.ex_date == split.ex_date
+
+
+def test_what_is_hard_to_borrow_is_located_before_it_is_sold_short(running: Alpaca) -> None:
+    running.open(hard_to_borrow=("ACME",))
+    assert not running.trading.get_asset("ACME").easy_to_borrow
+    short = MarketOrderRequest(**usual(side=OrderSide.SELL))
+    with pytest.raises(APIError, match="cannot be sold short"):
+        running.trading.submit_order(short)
+    # The client of corporate actions speaks to the same version of the API as locates have.
+    v1 = running.actions
+    quotes = v1.get("/locates/quotes", {"symbols": "ACME,BOLT"})
+    assert [quote["symbol"] for quote in quotes["quotes"]] == ["ACME"]
+    assert [error["code"] for error in quotes["errors"]] == ["easy_to_borrow"]
+    with pytest.raises(APIError, match="multiple of 100"):
+        v1.post("/locates", {"symbol": "ACME", "qty": 10})
+    located = v1.post("/locates", {"symbol": "ACME", "qty": 100})
+    assert v1.get(f"/locates/{located['id']}") == located
+    assert v1.get("/locates")["locates"] == [located]
+    assert running.trading.submit_order(short).status == "filled"
+    assert running.trading.get_open_position("ACME").side == "short"

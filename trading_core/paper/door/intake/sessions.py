@@ -25,18 +25,25 @@ _CASH_USD_MAX = Decimal(1_000_000_000)
 _FEE_USD_MAX = Decimal(1)
 
 
-def read_session(body: Body) -> SessionSpec:
+def read_session(body: Body, fee_per_share_usd: Decimal = Decimal(0)) -> SessionSpec:
     """Return the session a client asks for.
+
+    Args:
+        fee_per_share_usd: What it is when the client names none.
 
     Raises:
         ConfigurationError: A field is missing, unknown or impossible.
     """
     try:
-        return _session(body)
+        return _session({"fee_per_share_usd": str(fee_per_share_usd), **_said(body)})
     except UnreadableError as error:
         raise ConfigurationError(
             f"session: {error}", next_step="correct the request for a session"
         ) from None
+
+
+def _said(body: Body) -> Body:
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def _session(body: Body) -> SessionSpec:
@@ -73,8 +80,6 @@ def _symbols(body: Body, name: str) -> tuple[str, ...] | None:
 
 
 def _fee(body: Body) -> Decimal:
-    if body.get("fee_per_share_usd") is None:
-        return Decimal(0)
     fee = decimal(body, "fee_per_share_usd")
     if not 0 <= fee <= _FEE_USD_MAX:
         raise UnreadableError(f"fee_per_share_usd: expected 0 to {_FEE_USD_MAX}, was {fee}")

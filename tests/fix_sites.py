@@ -22,8 +22,9 @@ from infra.embedded.steps import carry_out
 from infra.embedded.supervisor import Supervisor
 from infra.sites import database, replica, site, standby
 from infra.sites.database import Standing
+from tests.fix_approvals import approving
 from tests.fix_cloud import LocalCloud
-from tests.fix_postgres import OperationsDatabase, free_port
+from tests.fix_postgres import OperationsDatabase, PostgresServer, free_port, fresh_operations
 from tests.fix_stack import free_offset
 from trading_core.broker.client import Broker
 from trading_core.broker.http import Endpoint
@@ -228,6 +229,17 @@ def running_sites(root: Path, operations: OperationsDatabase, cloud: LocalCloud)
         for one in (sites.standby, home):
             embedded.down(one, lambda _progress: None)
             postgres.cluster(one.root, one.host, 0).remove()
+
+
+@contextmanager
+def approved_sites(root: Path, server: PostgresServer, cloud: LocalCloud) -> Iterator[Sites]:
+    """Run two sites, with operations of their own and people who say yes."""
+    with (
+        fresh_operations(server) as operations,
+        approving(operations.owner_dsn),
+        running_sites(root, operations, cloud) as both,
+    ):
+        yield both
 
 
 def set_back(one: Settings) -> None:

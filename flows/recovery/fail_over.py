@@ -47,6 +47,7 @@ from tasks.recovery.takeover import (
     ensure_session_carried_over,
     ensure_switch_recorded,
     ensure_trading_carried_on,
+    notify_switched,
 )
 from tasks.services.processes import ensure_service_running
 
@@ -105,9 +106,12 @@ def _act(desk: Desk, to: str, reason: str) -> str:
     ensure_promoted(sites)
     ensure_lease_given(sites)
     ensure_clients_pointed(sites)
-    # A name service that is slow or down holds nobody up.
-    naming = {"name": ensure_name_switched.submit(sites)}
-    with meanwhile(naming, "the other site trades; run fail-over again for its name"):
+    # What trading does not wait for, slow or down, holds nobody up.
+    aside = {
+        "name": ensure_name_switched.submit(sites),
+        "archive": ensure_service_running.submit(sites.target, sites.processes, sites.archive),
+    }
+    with meanwhile(aside, "the other site trades; run fail-over again for the rest"):
         return _trade_there(desk, to, reason)
 
 
@@ -120,4 +124,4 @@ def _trade_there(desk: Desk, to: str, reason: str) -> str:
             ensure_service_running(sites.target, sites.processes, name)
         ensure_books_reconciled(sites.target, there.database, there.broker)
         ensure_trading_carried_on(there.core, reason)
-    return ensure_switch_recorded(sites).sentence
+    return notify_switched(sites, ensure_switch_recorded(sites).value)

@@ -126,7 +126,7 @@ def asleep(site: Settings) -> frozenset[str]:
         names |= {"work_pool", "operations_databases", "operations_schema", "catalogue"}
     if is_in_use(site):
         return frozenset(names)
-    names |= {"databases", "schema", *IN_USE_ONLY}
+    names |= {"databases", "schema", "catalogue", *IN_USE_ONLY}
     if not replica.is_replica(cluster_of(site)):
         names.add("postgres")
     return frozenset(names)

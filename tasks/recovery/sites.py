@@ -56,8 +56,13 @@ class Sites:
 
     @property
     def services(self) -> tuple[str, ...]:
-        """What runs at the site in use only, in start order."""
-        return site.IN_USE_ONLY
+        """What trades at the site in use, in start order."""
+        return tuple(name for name in site.IN_USE_ONLY if name != self.archive)
+
+    @property
+    def archive(self) -> str:
+        """What archives the log at the site in use: trading does not stand on it."""
+        return "wal_archive"
 
     @property
     def processes(self) -> Supervisor:

@@ -3,9 +3,13 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
 from infra.embedded.supervisor import Supervisor
 from tasks.closing.reconciliation import compare, our_books, their_books
 from tasks.kernel import Change, Unchanged, action, current_run
+from tasks.kernel.evidence import Row, say, show_table
 from tasks.recovery.sites import Sites
 from tasks.trading.control import Core
 from trading_core import durable
@@ -175,6 +179,28 @@ def ensure_switch_recorded(sites: Sites) -> Change[Recovery] | Unchanged[Recover
         holds=holds,
         within=_SHOWS_WITHIN,
     )
+
+
+@task(cache_policy=NO_CACHE)
+def notify_switched(sites: Sites, recovery: Recovery | None) -> str:
+    """Tell how long the switch took, by parts, what it cost, and what is due next.
+
+    Args:
+        recovery: What was measured; None: nothing was switched, ever.
+    """
+    if recovery is None or current_run().dry_run:
+        return f"{sites.target.site} would trade"
+    rows: list[Row] = [
+        {"part": part, "seconds": f"{taken:.1f}"} for part, taken in recovery.parts.items()
+    ]
+    words = (
+        f"{recovery.outcome}. Targets: {recovery.rto_target_seconds:.0f} s and "
+        f"{recovery.rpo_target_seconds:.0f} s. Next: back-up-database, because {sites.target.site} "
+        f"has no backup of its new timeline, and rejoin-site with site={sites.source.site}"
+    )
+    say(words)
+    show_table(f"{current_run().runbook}-parts", rows, words)
+    return words
 
 
 def measured(kind: str, to: str, taken: list[Taken], began_at: datetime) -> Recovery:

@@ -13,10 +13,9 @@ from infra.embedded import postgres
 from infra.postgres.restoring.recovery import servers_of
 from infra.sites import replica, site, standby
 from tests.faults.fix_runs import Run, Runs, ended_after
-from tests.fix_approvals import approving
 from tests.fix_cloud import LocalCloud
-from tests.fix_postgres import PostgresServer, fresh_operations
-from tests.fix_sites import Sites, running_sites
+from tests.fix_postgres import PostgresServer
+from tests.fix_sites import Sites, approved_sites
 from tests.fix_stack import Stack
 from trading_core.clock import poll, seconds
 from trading_core.settings import Settings
@@ -41,11 +40,7 @@ def sites(
 ) -> Iterator[Sites]:
     """Two sites: one in use with a day open, and another."""
     root = tmp_path_factory.mktemp("sites") / "state"
-    with (
-        fresh_operations(postgres_server) as operations,
-        approving(operations.owner_dsn),
-        running_sites(root, operations, local_cloud) as both,
-    ):
+    with approved_sites(root, postgres_server, local_cloud) as both:
         both.open_day()
         yield both
 

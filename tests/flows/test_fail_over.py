@@ -19,10 +19,9 @@ from tasks.recovery.rejoin import notify_replica_left
 from tasks.recovery.sites import Sites as Switch
 from tasks.recovery.sites import check_one_primary, check_replica_lag
 from tests.fakes.ledger import MemoryLedger
-from tests.fix_approvals import approving
 from tests.fix_cloud import LocalCloud
-from tests.fix_postgres import PostgresServer, fresh_operations
-from tests.fix_sites import Sites, frozen, killed, running_sites, set_back, thawed
+from tests.fix_postgres import PostgresServer
+from tests.fix_sites import Sites, approved_sites, frozen, killed, set_back, thawed
 from tests.flows.artifacts import table_of
 from trading_core import durable
 from trading_core.clock import SystemClock, poll, seconds
@@ -47,9 +46,7 @@ def module_sites(
 ) -> Iterator[Sites]:
     root = tmp_path_factory.mktemp("sites") / "state"
     with (
-        fresh_operations(postgres_server) as operations,
-        approving(operations.owner_dsn),
-        running_sites(root, operations, local_cloud) as both,
+        approved_sites(root, postgres_server, local_cloud) as both,
         pytest.MonkeyPatch.context() as environment,
     ):
         for name, value in both.home.environment().items():
@@ -183,8 +180,10 @@ def test_a_site_that_lost_its_power_is_left_behind_and_the_other_trades(sites: S
     key = sites.key(old)
     killed(sites.of_site(old))
 
-    fail_over("its power is gone", to=new.site)
+    said = fail_over("its power is gone", to=new.site)
 
+    assert f"{new.site} trades after" in said
+    assert f"rejoin-site with site={old.site}" in said
     assert (sites.in_use.site, sites.lease().site) == (new.site, new.site)
     assert SiteName(sites.home).site() == new.site
     assert sites.order(new, "after", 1, symbol) == "sent"

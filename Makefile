@@ -52,11 +52,13 @@ check: check-format check-lint check-types check-imports check-stub check-rust c
 GENERATOR ?= ../shared/perf/gen_orders.py
 WORKLOADS ?= $(CURDIR)/rust_ext/target/workloads
 
-bench: $(VENV)/dev.stamp $(VENV)/engine.stamp ## measure the engine
+bench: $(VENV)/dev.stamp $(VENV)/engine.stamp ## measure the engine; ROUNDS=3 gives medians of three rounds
 	@$(BIN)/python rust_ext/benches/make_workloads.py $(GENERATOR) $(WORKLOADS)
-	@cd rust_ext && cargo bench --locked --quiet --bench workload -- $(WORKLOADS)
+	@cd rust_ext && ROUNDS=$(or $(ROUNDS),1) cargo bench --locked --quiet --bench workload -- $(WORKLOADS)
+	@$(BIN)/python rust_ext/benches/from_python.py $(WORKLOADS) $(or $(ROUNDS),1)
+	@$(BIN)/python rust_ext/lock.py restore benches/peer >/dev/null
+	@cd rust_ext/benches/peer && CARGO_TARGET_DIR=../../target/peer cargo run --release --locked --quiet -- $(WORKLOADS) $(or $(ROUNDS),1)
 	@cd rust_ext && cargo bench --locked --quiet --bench engine
-	@$(BIN)/python rust_ext/benches/from_python.py
 
 clean: down ## remove what make built; the state of the stack in var stays
 	rm -rf $(VENV) rust_ext/target trading_core/_engine*.so .mypy_cache .pytest_cache .ruff_cache .hypothesis

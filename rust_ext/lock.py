@@ -6,6 +6,8 @@ download host. Cargo knows its registry itself, so the tracked lock leaves that 
     lock.py restore   Cargo.lock.pinned -> Cargo.lock, before any build (`make` does it)
     lock.py freeze    Cargo.lock -> Cargo.lock.pinned, after `cargo update` or a new dependency
 
+CRATE is another crate, by its path from here: `benches/peer`.
+
 Names, versions and checksums are all in the tracked file; with `--locked` cargo verifies each
 download against them. Standard library only: this runs before there is an environment.
 """
@@ -16,7 +18,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-CRATE = Path(__file__).resolve().parent
+CRATE = Path(__file__).resolve().parent.joinpath(*sys.argv[2:3])
 LOCK = CRATE / "Cargo.lock"
 PINNED = CRATE / "Cargo.lock.pinned"
 
@@ -60,13 +62,14 @@ def registry() -> str:
     except subprocess.CalledProcessError as error:
         raise SystemExit(f"cargo metadata failed: {error.stderr.strip()}") from None
     (package,) = json.loads(answer.stdout)["packages"]
-    (source,) = {dependency["source"] for dependency in package["dependencies"]}
+    # A dependency by its path, the engine of its bench, has no source.
+    (source,) = {dependency["source"] for dependency in package["dependencies"]} - {None}
     return str(source)
 
 
 VERBS = {"restore": restore, "freeze": freeze}
 
 if __name__ == "__main__":
-    if sys.argv[1:] not in [[verb] for verb in VERBS]:
-        raise SystemExit(f"usage: lock.py {' | '.join(VERBS)}")
+    if sys.argv[1:2] not in [[verb] for verb in VERBS] or not CRATE.joinpath("Cargo.toml").exists():
+        raise SystemExit(f"usage: lock.py {' | '.join(VERBS)} [CRATE]")
     print(VERBS[sys.argv[1]]())

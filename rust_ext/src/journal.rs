@@ -31,7 +31,11 @@ pub(crate) const NARROW_BIT: u32 = 63;
 /// Commands of one record at most: a length beyond it is damage, not a wish for memory.
 pub(crate) const GROUP_MAX: usize = 1 << 20;
 /// A group is handed over at the latest when it has so many bytes.
-const GROUP_BYTES_MAX: usize = 1 << 16;
+const GROUP_BYTES_MAX: usize = 1 << 17;
+/// To wake the writer costs as much as 50 commands: below so many bytes a group waits for more.
+const GROUP_BYTES_MIN: usize = 1 << 15;
+/// Commands that are added in one piece.
+const PIECE: usize = 256;
 /// Groups that may wait for the disk before the engine does.
 const GROUPS_WAITING: usize = 8;
 
@@ -160,6 +164,26 @@ impl Journal {
         self.append_row(&message.encode());
     }
 
+    /// Add many that need no second half.
+    pub fn append_messages(&mut self, messages: &[Message]) {
+        for piece in messages.chunks(PIECE) {
+            if self.width != MESSAGE_BYTES || self.group.is_empty() {
+                self.begin_record(MESSAGE_BYTES);
+            }
+            let start = self.group.len();
+            self.group.resize(start + piece.len() * MESSAGE_BYTES, 0);
+            let rows = self.group.get_mut(start..).unwrap_or_default();
+            for (row, message) in rows.as_chunks_mut().0.iter_mut().zip(piece) {
+                *row = message.encode();
+            }
+            self.commands += piece.len() as u64;
+            if self.group.len() >= GROUP_BYTES_MAX {
+                // As in `append_row`.
+                drop(self.hand_over());
+            }
+        }
+    }
+
     /// Add a row of 32 or 64 bytes as it is. A group that is full is handed over by itself.
     #[inline]
     pub fn append_row<const WIDTH: usize>(&mut self, row: &[u8; WIDTH]) {
@@ -183,6 +207,7 @@ impl Journal {
                 self.group = empty;
             }
             self.group.clear();
+            self.group.reserve(GROUP_BYTES_MAX + PIECE * COMMAND_BYTES);
         } else {
             self.close_record();
         }
@@ -206,15 +231,20 @@ impl Journal {
         }
     }
 
-    /// Hand the group to the writer if it has nothing to do, else let the group grow: the slower
-    /// the disk, the larger the groups. It is safe when a later `wait` says so.
+    /// Hand the group to the writer if that has nothing to do and the group is worth it, else let the
+    /// group grow: the slower the disk, the larger the groups. It is safe when a later `wait` says so.
     ///
     /// # Errors
     /// `Ended` when the writer is gone.
     #[inline]
     pub fn commit(&mut self) -> Result<(), JournalError> {
         let is_busy = self.groups.load(Ordering::Relaxed) > 0;
-        if self.group.is_empty() || is_busy && self.group.len() < GROUP_BYTES_MAX {
+        let enough = if is_busy {
+            GROUP_BYTES_MAX
+        } else {
+            GROUP_BYTES_MIN
+        };
+        if self.group.len() < enough {
             return Ok(());
         }
         self.hand_over()

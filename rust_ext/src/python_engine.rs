@@ -5,6 +5,7 @@
 //! engine itself does is safe Rust; a panic in it becomes a Python exception.
 #![allow(unsafe_code, clippy::cast_possible_truncation)]
 
+use std::mem::MaybeUninit;
 use std::os::raw::c_int;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -255,31 +256,18 @@ fn no_journal() -> PyErr {
 /// # Safety
 /// `start` is `count` readable rows of `width` bytes, 32 or 64.
 unsafe fn run_rows(owner: &mut Desk, start: usize, width: usize, count: usize) -> usize {
-    let mut block = [0_u8; BLOCK_ROWS * COMMAND_BYTES];
     let mut done = 0;
     while done < count {
         let rows = (count - done).min(BLOCK_ROWS);
-        let bytes = rows * width;
-        // SAFETY: `rows` rows are left of the caller's, and `block` has room for the widest. The
-        // bytes may be changed by another thread meanwhile: any bytes are a row.
-        unsafe {
-            let from = (start + done * width) as *const u8;
-            std::ptr::copy_nonoverlapping(from, block.as_mut_ptr(), bytes);
-        }
-        let taken = block.get(..bytes).unwrap_or_default();
-        let carried_out = if width == MESSAGE_BYTES {
-            let mut messages = [Message::default(); BLOCK_ROWS];
-            for (message, row) in messages.iter_mut().zip(taken.as_chunks().0) {
-                *message = Message::decode(row);
+        let from = (start + done * width) as *const u8;
+        // SAFETY: `rows` rows are left of the caller's.
+        let carried_out = unsafe {
+            if width == MESSAGE_BYTES {
+                run_messages(owner, from, rows)
+            } else {
+                run_commands(owner, from, rows)
             }
-            owner.engine.run(messages.get(..rows).unwrap_or_default())
-        } else {
-            let commands = taken.as_chunks().0.iter().map(Command::decode);
-            owner.engine.run_commands(commands)
         };
-        if let Some(journal) = &mut owner.journal {
-            append_rows(journal, taken, width, carried_out);
-        }
         done += carried_out;
         if carried_out < rows {
             break;
@@ -288,18 +276,39 @@ unsafe fn run_rows(owner: &mut Desk, start: usize, width: usize, count: usize) -
     done
 }
 
-fn append_rows(journal: &mut Journal, rows: &[u8], width: usize, count: usize) {
-    if width == MESSAGE_BYTES {
-        let rows = rows.as_chunks::<MESSAGE_BYTES>().0;
-        rows.iter()
-            .take(count)
-            .for_each(|row| journal.append_row(row));
-    } else {
-        let rows = rows.as_chunks::<COMMAND_BYTES>().0;
-        rows.iter()
-            .take(count)
+// A row is read as the message that lies there: its fields are in the row's order, without gaps.
+const _: () = assert!(size_of::<Message>() == MESSAGE_BYTES && cfg!(target_endian = "little"));
+
+/// # Safety
+/// `rows` rows of 32 bytes are readable there, at most `BLOCK_ROWS`.
+unsafe fn run_messages(owner: &mut Desk, from: *const u8, rows: usize) -> usize {
+    let mut block = [const { MaybeUninit::<Message>::uninit() }; BLOCK_ROWS];
+    // SAFETY: the block has room for them. They may be changed by another thread meanwhile, hence
+    // the copy; any bytes are a message, whose fields are numbers.
+    let messages = unsafe {
+        std::ptr::copy_nonoverlapping(from, block.as_mut_ptr().cast(), rows * MESSAGE_BYTES);
+        std::slice::from_raw_parts(block.as_ptr().cast::<Message>(), rows)
+    };
+    let carried_out = owner.engine.run(messages);
+    if let Some(journal) = &mut owner.journal {
+        journal.append_messages(messages.get(..carried_out).unwrap_or_default());
+    }
+    carried_out
+}
+
+/// # Safety
+/// `rows` rows of 64 bytes are readable there, at most `BLOCK_ROWS`.
+unsafe fn run_commands(owner: &mut Desk, from: *const u8, rows: usize) -> usize {
+    let mut block = [0_u8; BLOCK_ROWS * COMMAND_BYTES];
+    // SAFETY: as of messages.
+    unsafe { std::ptr::copy_nonoverlapping(from, block.as_mut_ptr(), rows * COMMAND_BYTES) };
+    let rows = block.as_chunks::<COMMAND_BYTES>().0.iter().take(rows);
+    let carried_out = owner.engine.run_commands(rows.clone().map(Command::decode));
+    if let Some(journal) = &mut owner.journal {
+        rows.take(carried_out)
             .for_each(|row| journal.append_row(row));
     }
+    carried_out
 }
 
 /// Events that were taken: a buffer of records of 64 bytes, for `numpy.frombuffer`.

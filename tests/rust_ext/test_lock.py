@@ -71,4 +71,4 @@ def test_a_package_from_elsewhere_is_not_frozen(crate: Path) -> None:
 
 
 def test_an_unknown_verb_says_which_there_are(crate: Path) -> None:
-    assert lock(crate, "melt").stderr == "usage: lock.py restore | freeze\n"
+    assert lock(crate, "melt").stderr == "usage: lock.py restore | freeze [CRATE]\n"

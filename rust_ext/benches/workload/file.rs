@@ -52,6 +52,16 @@ impl Workload {
         }
     }
 
+    /// Panic unless the trades are the reference book's; of a book that does not show its orders.
+    #[allow(dead_code)] // the peer's
+    pub fn verify_trades(&self, digest: &Digest, who: &str) {
+        for (name, actual) in digest.figures() {
+            if ["fills", "volume", "notional", "hash"].contains(&name) {
+                assert_eq!(actual, self.figure(name), "{who} on {}: {name}", self.name);
+            }
+        }
+    }
+
     fn figure(&self, name: &str) -> String {
         let start = self.expected.find(&format!("\"{name}\"")).unwrap() + name.len() + 3;
         let end = self.expected[start..].find([',', '\n']).unwrap() + start;

@@ -11,7 +11,7 @@ use crate::file::{Digest, Workload};
 
 /// Messages between two readings of the events.
 const BATCH: usize = 256;
-const ACCOUNTS: u32 = 64;
+pub const ACCOUNTS: u32 = 64;
 
 /// An engine and who reads its events.
 pub struct Whole {
@@ -82,9 +82,7 @@ impl Whole {
     pub fn run(&mut self, messages: &[Message]) {
         for batch in messages.chunks(BATCH) {
             if let Some(journal) = &mut self.journal {
-                for message in batch {
-                    journal.append_message(message);
-                }
+                journal.append_messages(batch);
                 journal.commit().unwrap();
             }
             let done = self.engine.run(batch);

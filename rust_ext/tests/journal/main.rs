@@ -58,9 +58,8 @@ fn written(seed: u64, groups: u64) -> (PathBuf, Vec<u8>, u64) {
             append(&mut journal, &random.command());
             commands += 1;
         }
-        journal.commit().unwrap();
+        assert_eq!(journal.wait().unwrap(), commands);
     }
-    assert_eq!(journal.wait().unwrap(), commands);
     drop(journal);
     let bytes = std::fs::read(&path).unwrap();
     (path, bytes, commands)

@@ -103,6 +103,15 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint(
         "POST",
+        "/api/v1/trading/pause",
+        "Let no order leave for a while; those at the exchange stay.",
+        Scope.HALT,
+        HaltWord,
+        protective=True,
+        repeatable=True,
+    ),
+    Endpoint(
+        "POST",
         "/api/v1/trading/enable",
         "Let orders leave; with `resume`, end a halt.",
         Scope.ADMIN,

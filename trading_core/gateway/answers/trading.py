@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import Response
 
+from trading_core.clock import seconds
 from trading_core.gateway.call import Call
 from trading_core.gateway.protect import CancelReport, HaltReport, cancel_core, halt_core
 from trading_core.gateway.router import Handlers
@@ -13,6 +14,9 @@ from trading_core.peers import Peer
 from trading_core.settings import Settings
 from trading_core.storage.connect import Database
 from trading_core.storage.operations.fences import next_fence
+
+# The executor may have to bring its record up to the exchange's first, or wait for an order.
+_EXECUTOR_WITHIN = seconds(15)
 
 
 class TradingAnswers:
@@ -32,6 +36,7 @@ class TradingAnswers:
         return {
             "GET /api/v1/state": self.state,
             "POST /api/v1/trading/halt": self.halt,
+            "POST /api/v1/trading/pause": self.pause,
             "POST /api/v1/trading/enable": self.enable,
             "GET /api/v1/circuit-breaker/status": self.breaker,
             "POST /api/v1/circuit-breaker/activate": self.activate,
@@ -47,9 +52,13 @@ class TradingAnswers:
         """Stop everything, round whatever does not answer."""
         return self._halted(call, "halt", response)
 
+    def pause(self, call: Call[HaltWord]) -> Any:
+        """Let no order leave for a while."""
+        return self._executor.post("/pause", call.word.model_dump(), within=_EXECUTOR_WITHIN)
+
     def enable(self, call: Call[EnableWord]) -> Any:
         """Let orders leave."""
-        return self._executor.post("/enable", self._fenced(call.word))
+        return self._executor.post("/enable", self._fenced(call.word), within=_EXECUTOR_WITHIN)
 
     def breaker(self) -> dict[str, Any]:
         """Return the breaker's part of the state."""

@@ -18,6 +18,8 @@ from tests.faults.fix_alerting import (
     timeline_of,
     trading_mode,
 )
+from tests.faults.killed_run import Place
+from tests.faults.killing import Runs, after_act, before_act, between, name_of
 from tests.faults.session import session_on
 from tests.fix_stack import Stack
 from trading_core.clock import SystemClock, poll, seconds
@@ -116,7 +118,26 @@ def test_a_service_that_hangs_is_restarted_once(alerting: Stack) -> None:
     assert poll(alerting.is_whole, within=seconds(60))
 
 
-def test_a_test_alert_goes_the_whole_way(alerting: Stack) -> None:
-    answer = alerting.tradeops("run", "send-test-alert", "--param", "test=the whole way")
+@pytest.mark.parametrize(
+    "place",
+    [
+        before_act("ensure_test_alert_arrived"),
+        after_act("ensure_test_alert_arrived"),
+        between("ensure_test_alert_arrived"),
+    ],
+    ids=name_of,
+)
+def test_a_test_alert_goes_the_whole_way_once_whenever_its_sender_died(
+    alerting: Stack, runs: Runs, place: Place
+) -> None:
+    given = {"test": f"sent {SystemClock().now():%H%M%S.%f}"}
 
-    assert answer.returncode == 0, answer.stdout + answer.stderr
+    with runs.each_change_made_once("send-test-alert"):
+        runs.kill("send-test-alert", given, place)
+        runs.finish("send-test-alert", given)
+
+    with Peer(alerting.settings, "alert_gateway") as gateway:
+        assert gateway.get(f"/test-alerts/{given['test']}")["received_at"]
+    words = f"This is a test: {given['test']}"
+    told = runs.ask("SELECT count(*) FROM notices WHERE words = %s AND sent_at IS NOT NULL", words)
+    assert told == [(1,)]

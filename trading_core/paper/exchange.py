@@ -121,12 +121,9 @@ class Exchange:
 
     def replace(self, order: PaperOrder, request: OrderTerms) -> PaperOrder:
         """Put an order of other terms in the place of an open one; return the new one."""
-        place = {"parent_id": order.parent_id, "role": order.role, "status": Status.NEW}
-        if order.status is Status.HELD:
-            place["status"] = Status.HELD
         new = self.account.add_order(request, self.now)
-        for name, value in place.items():
-            setattr(new, name, value)
+        new.parent_id, new.role = order.parent_id, order.role
+        new.status = Status.HELD if order.status is Status.HELD else Status.NEW
         new.replaces, order.replaced_by = order.id, new.id
         for leg in self.account.legs_of(order):
             leg.parent_id = new.id

@@ -19,8 +19,8 @@ from trading_core.errors import (
 )
 from trading_core.paper.account.configuration import Configuration
 from trading_core.paper.exchange import Exchange
-from trading_core.paper.journal import resume_journal
-from trading_core.paper.market.sessions import SessionSpec
+from trading_core.paper.journal import resume_journal, start_journal
+from trading_core.paper.market.sessions import SessionSpec, load_tape
 from trading_core.paper.orders.order import PaperOrder
 from trading_core.paper.orders.refusals import Refusal
 from trading_core.paper.orders.words import Duration, OrderClass, Status
@@ -296,3 +296,44 @@ def test_the_split_of_june_2014_over_a_weekend_leaves_the_value_unchanged(
     again = Venue(tmp_path / "exchange")
     assert again.current().account.record() == account.record()
     again.close()
+
+
+def test_a_journal_of_the_release_before_brackets_is_still_read(tmp_path: Path) -> None:
+    cash_ticks = ticks("100000")
+    account: dict[str, object] = {
+        "number": "PA0000001",
+        "starting_cash_ticks": cash_ticks,
+        "cash_ticks": cash_ticks,
+        "last_equity_usd": "100000.00",
+        "marks": {},
+        "positions": [],
+        "orders": [],
+        "executions": [],
+    }
+    spec = {
+        "source": "synthetic",
+        "directory": None,
+        "date": DAY.isoformat(),
+        "symbols": None,
+        "seed": 1,
+        "cash_usd": "100000.00",
+    }
+    tape = load_tape(SPEC)
+    opening = {"command": "open", "spec": spec, "tape_sha256": tape.sha256, "account": account}
+    journal = start_journal(tmp_path / "journal.jsonl", opening, archive=None)
+    request = {
+        "client_order_id": "old",
+        "symbol": "ACME",
+        "side": "buy",
+        "quantity": 10,
+        "type": "limit",
+        "limit_price_usd": "1.00",
+        "time_in_force": "day",
+    }
+    before = [tape.hours.starts_at.isoformat(), 0, 0, cash_ticks]
+    journal.append({"command": "submit", "request": request, "at": before})
+    journal.close()
+    venue = Venue(tmp_path)
+    [order] = venue.current().account.open_orders()
+    assert (order.request.client_order_id, order.quantity) == ("old", Decimal(10))
+    venue.close()

@@ -118,6 +118,11 @@ class Desk:
         """Where base backups of the trading server and the archive of its log lie."""
         return BaseVault(self.settings, self.operations)
 
+    @property
+    def window_after_gap(self) -> str:
+        """The window of the base backup that a broken log asks for."""
+        return self.base_vault.window_after_gap(backup_window())
+
     def sites(self, to: str) -> Sites:
         """Return the sites of a switch to the one called `to`."""
         return Sites.of(self.home, self.operations, to)
@@ -128,7 +133,8 @@ class Desk:
 
     def database_login(self, older_than_days: float) -> DatabaseLogin:
         """Return the login of the trading database, rotated when it is older than that."""
-        return DatabaseLogin.of(self.settings, timedelta(days=older_than_days))
+        older_than = timedelta(days=older_than_days)
+        return DatabaseLogin.of(self.settings, older_than, self.processes)
 
     def restore(self, target: str, timeline: int | None) -> Restore:
         """Return the restore of the trading database to a target; nothing is begun yet."""
@@ -136,7 +142,8 @@ class Desk:
 
     def broker_key(self, older_than_days: float) -> BrokerKey:
         """Return the key pair at the broker, rotated when it is older than that."""
-        return BrokerKey.of(self.settings, timedelta(days=older_than_days))
+        older_than = timedelta(days=older_than_days)
+        return BrokerKey.of(self.settings, older_than, self.processes)
 
     @property
     def sealed_inputs(self) -> SealedInputs:

@@ -6,7 +6,8 @@ Changes:  issues a pair, hands it to every service, revokes the former. No servi
           A broker without a key door: pauses order entry, asks a person for the new pair through
           `tradeops seal`, resumes, and says for how long no order could leave
 If red:   what was red is said before the former pair is touched. Run it again: it carries on where
-          it stood. If order entry stays paused, the lines above say what is waited for
+          it stood. Nobody brought a pair: orders go on with the one in use where it still works;
+          else order entry stays paused, and the lines above say what is waited for
 Covers:   GAP-26
 Partly:   SEC-06, GAP-25
 """
@@ -19,6 +20,7 @@ from tasks.people.approvals import request_approval
 from tasks.people.findings import notify_checklist
 from tasks.people.sealed_input import (
     check_open_orders_kept,
+    ensure_order_entry_given_back,
     ensure_order_entry_paused,
     ensure_order_entry_resumed,
     ensure_pair_received,
@@ -107,8 +109,10 @@ def _with_door(desk: Desk, older_than_days: float) -> None:
 def _by_hand(desk: Desk, older_than_days: float, reason: str) -> None:
     key = desk.broker_key(older_than_days)
     ensure_order_entry_paused(key, desk.core, reason)
-    pair = request_new_pair(desk.sealed_inputs, key, reason)
-    ensure_pair_received(key, pair)
+    asked = request_new_pair(desk.sealed_inputs, key, reason, return_state=True)
+    if asked.is_failed():
+        ensure_order_entry_given_back(key, desk.core, reason, return_state=True)
+    ensure_pair_received(key, asked.result())
 
     ensure_next_handed_out(key)
     ensure_next_current(key)

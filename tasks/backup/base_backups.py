@@ -21,6 +21,7 @@ from infra.postgres import programs
 from infra.postgres.backup import base_backup, restore_test
 from infra.postgres.backup.base_backup import BaseBackup
 from infra.postgres.restoring import still
+from infra.postgres.restoring.copies import BASE, CATALOGUE
 from infra.postgres.restoring.still import Moment
 from infra.postgres.wal import Archive
 from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check, current_run
@@ -35,6 +36,8 @@ from trading_core.storage.operations.recoveries import Recovery
 
 AGAIN = "run back-up-database again"
 _SHOWS_WITHIN = seconds(5)
+# In the name of a backup that was taken because the log behind another one has a gap.
+_AGAIN = "-again-"
 # The copy and the restored server stand beside the original for a while.
 _ROOM = 2.2
 _ROOM_BYTES_MIN = 512 << 20
@@ -78,6 +81,20 @@ class BaseVault:
     def id_of(self, window: str) -> str:
         """Return the id of a window's backup."""
         return f"{self.settings.site}-{window}"
+
+    def window_after_gap(self, present: str) -> str:
+        """Return the window of a backup that stands in for the newest good one.
+
+        The same for as long as that one is the newest: run again, nothing is taken twice.
+
+        Args:
+            present: The present window, for when there is no good one at all.
+        """
+        good = [one.id.removeprefix(self.id_of("")) for one in self.entries() if one.is_good]
+        if not good:
+            return present
+        window, _, number = good[-1].partition(_AGAIN)
+        return f"{window}{_AGAIN}{int(number or 1) + 1}"
 
     def find(self, backup_id: str) -> Entry | None:
         """Return what the catalogue says of a backup."""
@@ -230,7 +247,7 @@ def required(vault: BaseVault, backup_id: str) -> Entry:
 
 def key_of(backup_id: str, name: str) -> str:
     """Return the key of one file of a backup in the bucket."""
-    return f"base/{backup_id}/{name}"
+    return f"{BASE}{backup_id}/{name}"
 
 
 def _is(vault: BaseVault, backup_id: str, so: Callable[[Entry], bool]) -> bool:
@@ -305,6 +322,7 @@ def _copy(vault: BaseVault, backup_id: str) -> None:
     entry = required(vault, backup_id)
     bucket = vault.bucket
     bucket.ensure()
+    bucket.remove([key_of(backup_id, CATALOGUE)])  # of one that was here before by this name
     # The description comes last: what has one is whole.
     for name in _missing(vault, entry):
         bucket.put(key_of(backup_id, name), entry.path / name, entry.files.get(name))

@@ -35,6 +35,7 @@ from trading_core.storage.operations.sealed_inputs import SealedAnswer, SealedRe
 ANSWER_WITHIN = timedelta(minutes=30)
 _LOOK_EVERY = seconds(0.5)
 _SHOWS_WITHIN = seconds(10)
+_RESUMES = "resume order entry"
 _PAUSED = "order entry waits for a new broker key"
 # With positions held the equity moves with the market while somebody is at the dashboard.
 _EQUITY_APART_MAX = Decimal("0.01")
@@ -105,7 +106,8 @@ def request_new_pair(inputs: SealedInputs, key: BrokerKey, reason: str) -> NewPa
         raise CheckFailed(
             f"broker key: expected a new pair within {inputs.within.total_seconds():.0f} s, "
             f"{wait.trouble or 'nobody brought one'}",
-            next_step=f"order entry stays paused; run {current_run().runbook} again to ask anew",
+            next_step=f"nothing was changed at the services; run {current_run().runbook} again: it "
+            "asks anew",
         )
     return wait.found
 
@@ -172,8 +174,38 @@ def ensure_order_entry_resumed(
         return (core.state().changed_at - state.changed_at).total_seconds()
 
     return Change(
-        does="resume order entry",
+        does=_RESUMES,
         act=resume,
+        holds=lambda: core.state().accepts_orders,
+        within=_SHOWS_WITHIN,
+        gated=True,
+        facts={"paused_at": state.changed_at.isoformat()},
+    )
+
+
+@action
+def ensure_order_entry_given_back(
+    key: BrokerKey, core: Core, reason: str
+) -> Change[None] | Unchanged[None]:
+    """Let orders leave again when nobody brought a pair and the one in use still works.
+
+    Where it no longer does, somebody made a new pair and has not brought it: the pause stays.
+    """
+    state = core.state()
+    if not _paused_by_us(state):
+        return Unchanged("order entry was not paused by this runbook")
+    if not key.accepts(key.in_use()):
+        warn(
+            "order entry stays paused: the broker refuses the pair in use, so a new one was made; "
+            f"run {current_run().runbook} again and bring it with `tradeops seal`"
+        )
+        return Unchanged("order entry stays paused: the broker refuses the pair in use")
+    run = current_run()
+    return Change(
+        does=_RESUMES,
+        act=lambda fence: core.enable(
+            f"nobody brought a new broker key: {reason}", run.actor, fence, resume=False
+        ),
         holds=lambda: core.state().accepts_orders,
         within=_SHOWS_WITHIN,
         gated=True,

@@ -14,6 +14,8 @@ from pydantic import SecretStr
 from infra.embedded import secrets as secret_files
 from infra.secret_store import homes, open_store
 from tasks.kernel import CheckResult, Verdict, check, current_run
+from tasks.security.hosts import Hosts
+from tasks.services.hosts import Places
 from tasks.trading.control import Core
 from trading_core.broker import keys
 from trading_core.broker.client import Broker
@@ -42,6 +44,7 @@ class BrokerKey:
         door: Where the broker issues and revokes keys; None: it has no such door.
         homes: The directories of secret files of every site, this one's first.
         read: Reads the pair in use from this site's files.
+        hosts: Where services read a copy of this site's.
     """
 
     store: SecretStore
@@ -50,11 +53,12 @@ class BrokerKey:
     homes: tuple[Path, ...]
     read: KeySource
     older_than: timedelta
+    hosts: Hosts
     name: str = "broker_key"
     noun: str = "broker key"
 
     @classmethod
-    def of(cls, settings: Settings, older_than: timedelta) -> "BrokerKey":
+    def of(cls, settings: Settings, older_than: timedelta, places: Places) -> "BrokerKey":
         """Return the key of the stack."""
         endpoint = Endpoint.of(settings)
         return cls(
@@ -64,6 +68,7 @@ class BrokerKey:
             tuple(homes(settings)),
             endpoint.keys,
             older_than,
+            Hosts(places, (PAIR, *HALVES)),
         )
 
     def label(self, value: SecretStr) -> str:
@@ -97,21 +102,23 @@ class BrokerKey:
         self._own_door().revoke(self.label(value))
 
     def hand_out(self, value: SecretStr) -> None:
-        """Write it at every site: the pair in one step, then its halves for who still reads those.
+        """Write it at every site and to hosts: the pair in one step, then its halves.
 
         Services read the pair; they never see the halves of two pairs.
         """
         for home in self.homes:
             for name, text in _files(value).items():
                 secret_files.write(home, name, text)
+        self.hosts.bring()
 
     def is_handed_out(self, value: SecretStr) -> bool:
-        """Return whether every file of every site holds it."""
-        return all(
+        """Return whether every file of every site holds it, and hosts have this site's."""
+        here = all(
             (home / name).exists() and (home / name).read_text().strip() == text
             for home in self.homes
             for name, text in _files(value).items()
         )
+        return here and not self.hosts.behind()
 
     def broker(self, value: SecretStr) -> Broker:
         """Return a client that comes in with this pair, whatever the files say."""

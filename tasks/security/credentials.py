@@ -11,6 +11,7 @@ forgotten   PREVIOUS is gone: the rotation is over
 """
 
 import hashlib
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
 
@@ -160,40 +161,24 @@ def ensure_next_kept(secret: Rotated) -> Change[None] | Unchanged[None]:
 @action
 def ensure_next_let_in(secret: Rotated) -> Change[None] | Unchanged[None]:
     """Have the target accept the next value beside the one in use; first try whether it does."""
-    target = rotation_id(secret)
-    pending = secret.store.read(secret.name, Stage.PENDING)
-    if pending is None and not _is_next_foreseen(secret):
-        return Unchanged(f"no next {secret.noun} waits to be let in", target=target)
-    if pending is not None and secret.accepts(pending.value):
-        return Unchanged(f"the next {secret.noun} was let in", target=target)
-    return Change(
+    return _with_value(
+        secret,
+        Stage.PENDING,
         does=f"let the next {secret.noun} in beside the one in use",
-        act=lambda _fence: secret.let_in(_pending(secret).value),
-        holds=lambda: secret.accepts(_pending(secret).value),
-        within=_SHOWS_WITHIN,
-        target=target,
-        gated=True,
-        facts=_named(secret, pending),
+        do=secret.let_in,
+        shows=secret.accepts,
     )
 
 
 @action
 def ensure_next_handed_out(secret: Rotated) -> Change[None] | Unchanged[None]:
-    """Write the next value where services read it; each uses it from its next request on."""
-    target = rotation_id(secret)
-    pending = secret.store.read(secret.name, Stage.PENDING)
-    if pending is None and not _is_next_foreseen(secret):
-        return Unchanged(f"no next {secret.noun} waits to be handed out", target=target)
-    if pending is not None and secret.is_handed_out(pending.value):
-        return Unchanged(f"the next {secret.noun} was handed out", target=target)
-    return Change(
+    """Write the next value where services read it, here and on hosts; each uses it from then on."""
+    return _with_value(
+        secret,
+        Stage.PENDING,
         does=f"hand the next {secret.noun} out to every service",
-        act=lambda _fence: secret.hand_out(_pending(secret).value),
-        holds=lambda: secret.is_handed_out(_pending(secret).value),
-        within=_SHOWS_WITHIN,
-        target=target,
-        gated=True,
-        facts=_named(secret, pending),
+        do=secret.hand_out,
+        shows=secret.is_handed_out,
     )
 
 
@@ -206,7 +191,7 @@ def ensure_next_current(secret: Rotated) -> Change[None] | Unchanged[None]:
         return Unchanged(f"no next {secret.noun} waits to become CURRENT", target=target)
     return Change(
         does=f"make the next {secret.noun} CURRENT",
-        act=lambda _fence: secret.store.promote(secret.name, _pending(secret).id),
+        act=lambda _fence: secret.store.promote(secret.name, _found(secret, Stage.PENDING).id),
         holds=lambda: _is_current(secret, target),
         within=_SHOWS_WITHIN,
         target=target,
@@ -218,20 +203,12 @@ def ensure_next_current(secret: Rotated) -> Change[None] | Unchanged[None]:
 @action
 def ensure_former_refused(secret: Rotated) -> Change[None] | Unchanged[None]:
     """Shut the former value out, end what stands on it, and see it refused."""
-    target = rotation_id(secret)
-    former = secret.store.read(secret.name, Stage.PREVIOUS)
-    if former is None and not _is_foreseen(secret):
-        return Unchanged(f"no former {secret.noun} is left", target=target)
-    if former is not None and not secret.accepts(former.value):
-        return Unchanged(f"the former {secret.noun} was refused", target=target)
-    return Change(
+    return _with_value(
+        secret,
+        Stage.PREVIOUS,
         does=f"shut the former {secret.noun} out",
-        act=lambda _fence: secret.shut_out(_former(secret).value),
-        holds=lambda: not secret.accepts(_former(secret).value),
-        within=_SHOWS_WITHIN,
-        target=target,
-        gated=True,
-        facts=_named(secret, former),
+        do=secret.shut_out,
+        shows=lambda value: not secret.accepts(value),
     )
 
 
@@ -330,12 +307,32 @@ def _is_current(secret: Rotated, version_id: str) -> bool:
     return current is not None and current.id == version_id and pending is None
 
 
-def _pending(secret: Rotated) -> Version:
-    return _found(secret, Stage.PENDING)
-
-
-def _former(secret: Rotated) -> Version:
-    return _found(secret, Stage.PREVIOUS)
+def _with_value(
+    secret: Rotated,
+    stage: Stage,
+    *,
+    does: str,
+    do: Callable[[SecretStr], None],
+    shows: Callable[[SecretStr], bool],
+) -> Change[None] | Unchanged[None]:
+    """Describe a step with the value of one stage; a rehearsal foresees a value not made yet."""
+    target, version = rotation_id(secret), secret.store.read(secret.name, stage)
+    is_next = stage is Stage.PENDING
+    which = f"{'next' if is_next else 'former'} {secret.noun}"
+    foreseen = _is_next_foreseen(secret) if is_next else _is_foreseen(secret)
+    if version is None and not foreseen:
+        return Unchanged(f"there is no {which}", target=target)
+    if version is not None and shows(version.value):
+        return Unchanged(f"it shows already of the {which}: {does}", target=target)
+    return Change(
+        does=does,
+        act=lambda _fence: do(_found(secret, stage).value),
+        holds=lambda: shows(_found(secret, stage).value),
+        within=_SHOWS_WITHIN,
+        target=target,
+        gated=True,
+        facts=_named(secret, version),
+    )
 
 
 def _found(secret: Rotated, stage: Stage) -> Version:

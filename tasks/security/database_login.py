@@ -23,6 +23,8 @@ from infra.embedded import roles
 from infra.embedded import secrets as secret_files
 from infra.secret_store import homes, open_store
 from tasks.kernel import CheckResult, Verdict, check, current_run
+from tasks.security.hosts import Hosts
+from tasks.services.hosts import Places
 from tasks.trading.control import Core
 from trading_core.clock import poll, seconds
 from trading_core.errors import CheckFailed, Unreachable
@@ -45,21 +47,24 @@ class DatabaseLogin:
 
     Attributes:
         files: Of every site that reads it, this one's first; each holds a DSN of its own server.
+        hosts: Where services read a copy of this site's.
     """
 
     store: SecretStore
     superuser_dsn: SecretStr
     files: tuple[Path, ...]
     older_than: timedelta
+    hosts: Hosts
     name: str = "trading_database_login"
     noun: str = "login of the trading database"
 
     @classmethod
-    def of(cls, settings: Settings, older_than: timedelta) -> "DatabaseLogin":
+    def of(cls, settings: Settings, older_than: timedelta, places: Places) -> "DatabaseLogin":
         """Return the login of the stack."""
         files = tuple(home / SECRET for home in homes(settings))
         superuser_dsn = settings.secret("superuser_dsn")
-        return cls(open_store(settings), superuser_dsn, files, older_than)
+        hosts = Hosts(places, (SECRET,))
+        return cls(open_store(settings), superuser_dsn, files, older_than, hosts)
 
     def label(self, value: SecretStr) -> str:
         """Return the login's name."""
@@ -105,18 +110,20 @@ class DatabaseLogin:
             )
 
     def hand_out(self, value: SecretStr) -> None:
-        """Write it into the DSN of every site; each file changes in one step."""
+        """Write it into the DSN of every site, and to hosts; each file changes in one step."""
         login, password = _parts(value)
         for file in self.files:
             if file.exists():
                 dsn = with_login(_text(file), login, password)
                 secret_files.write(file.parent, file.name, dsn)
+        self.hosts.bring()
 
     def is_handed_out(self, value: SecretStr) -> bool:
-        """Return whether every site's file names it."""
+        """Return whether every site's file names it, and hosts have this site's."""
         login, password = _parts(value)
         found = [conninfo_to_dict(_text(file)) for file in self.files if file.exists()]
-        return all((one.get("user"), one.get("password")) == (login, password) for one in found)
+        here = all((one.get("user"), one.get("password")) == (login, password) for one in found)
+        return here and not self.hosts.behind()
 
     @contextmanager
     def superuser(self) -> Iterator[Connection[Any]]:

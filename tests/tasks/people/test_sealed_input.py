@@ -12,7 +12,9 @@ from pydantic import SecretStr
 
 from tasks.kernel import Run
 from tasks.people.sealed_input import (
+    NewPair,
     SealedInputs,
+    ensure_order_entry_given_back,
     ensure_order_entry_paused,
     ensure_order_entry_resumed,
     ensure_pair_received,
@@ -20,14 +22,16 @@ from tasks.people.sealed_input import (
 )
 from tasks.security import credentials
 from tasks.security.broker_key import BrokerKey
+from tasks.security.hosts import Hosts
 from tests.fakes.core import AT, FakeCore
 from tests.fakes.ledger import MemoryLedger
+from tests.fakes.places import FakePlaces
 from tests.fakes.two_accounts import TwoAccounts
 from tests.fix_postgres import OperationsDatabase
 from tests.fix_service import served
-from trading_core.broker.keys import KeyPair
+from trading_core.broker.keys import PAIR, KeyPair
 from trading_core.clock import poll, seconds
-from trading_core.errors import CheckFailed
+from trading_core.errors import CheckFailed, NotVerified, Unreachable
 from trading_core.execution import control
 from trading_core.execution.control import Word
 from trading_core.secret_store import sealed
@@ -59,7 +63,7 @@ def key(accounts: TwoAccounts, tmp_path: Path) -> Iterator[BrokerKey]:
         settings.secrets_dir.mkdir(parents=True)
         (settings.secrets_dir / "broker_key_id").write_text("PKONE")
         (settings.secrets_dir / "broker_secret_key").write_text("pkone")
-        yield BrokerKey.of(settings, timedelta(0))
+        yield BrokerKey.of(settings, timedelta(0), FakePlaces())
 
 
 @pytest.fixture
@@ -214,6 +218,48 @@ def test_order_entry_is_paused_and_resumed_by_this_runbook_only(run: Run, key: B
     assert not core.trading.accepts_orders
     assert ensure_order_entry_resumed.fn(key, core, REASON).changed
     assert core.trading.accepts_orders
+
+
+def test_when_nobody_brings_a_pair_orders_go_on_with_the_one_that_still_works(
+    run: Run, key: BrokerKey, accounts: TwoAccounts
+) -> None:
+    core = FakeCore()
+    core.trading = control.enabled(core.trading, Word("start", "ann", AT, 1), resume=False)
+    ensure_order_entry_paused.fn(key, core, REASON)
+    accounts.regenerate("PKTWO")  # by somebody who has not brought it
+    assert not ensure_order_entry_given_back.fn(key, core, REASON).changed
+    assert not core.state().accepts_orders
+
+    accounts.regenerate("PKONE")
+    assert ensure_order_entry_given_back.fn(key, core, REASON).changed
+    assert core.state().accepts_orders
+    core.halt("loss of the day")
+    assert not ensure_order_entry_given_back.fn(key, core, REASON).changed
+
+
+@pytest.mark.usefixtures("run")
+def test_a_host_that_reads_the_pair_is_given_it_and_one_that_is_dark_is_waited_for(
+    key: BrokerKey, accounts: TwoAccounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = FakePlaces()
+    one = replace(key, hosts=Hosts(places, (PAIR,)))
+    credentials.ensure_secret_adopted.fn(one)
+    accounts.regenerate("PKTWO")
+    ensure_pair_received.fn(one, NewPair("1", SecretStr(pair_of("PKTWO").as_text())))
+    places.missing = {
+        "trade_executor": [f"/srv/state/secrets/{PAIR}"],
+        "market_data": ["/etc/systemd/system/tradeops-market_data.service"],
+    }
+    places.dark = True
+    monkeypatch.setattr(credentials, "_SHOWS_WITHIN", timedelta(milliseconds=10))
+    with pytest.raises((NotVerified, Unreachable)):
+        credentials.ensure_next_handed_out.fn(one)
+    assert one.store.read(one.name, Stage.PENDING) is not None
+
+    places.dark = False
+    assert credentials.ensure_next_handed_out.fn(one).changed
+    assert places.commands == ["provide trade_executor"]
+    assert not credentials.ensure_next_handed_out.fn(one).changed
 
 
 def test_a_halt_of_meanwhile_stays_a_halt(run: Run, key: BrokerKey) -> None:

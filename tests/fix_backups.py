@@ -1,11 +1,16 @@
 """A trading server of a test's own that can be copied, and the service that archives its log."""
 
+import atexit
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +18,14 @@ import httpx
 import psycopg
 from pydantic import SecretStr
 
-from infra.embedded import postgres, roles, secrets
+from infra.embedded import account, postgres, roles, secrets
 from tests.fix_postgres import free_port
 from tests.fix_stack import PROJECT
 from trading_core.clock import poll, seconds
 from trading_core.settings import Settings
 from trading_core.storage import migrate
+
+_OWNERS = {migrate.Schema.TRADING: "owner_dsn", migrate.Schema.OPERATIONS: "operations_owner_dsn"}
 
 
 @dataclass
@@ -102,11 +109,9 @@ class CopiedServer:
 @contextmanager
 def copied_server(root: Path, aws_endpoint: str | None = None) -> Iterator[CopiedServer]:
     """Run a server with the stack's databases; its archiver is not started yet."""
-    with postgres.running(root, free_port()) as cluster:
-        for server in (roles.TRADING_SERVER, roles.OPERATIONS_SERVER):
-            roles.prepare(cluster.superuser_dsn, root / "secrets", server)
-        for name in ("control_token", "aws_access_key_id", "aws_secret_access_key"):
-            secrets.ensure(root / "secrets", name)
+    port = free_port()
+    _copy(_template(), postgres.cluster(root, "127.0.0.1", port))
+    with postgres.running(root, port) as cluster:
         settings = Settings(
             state_dir=root,
             ports={"postgres": cluster.port, "wal_archive": free_port(), "cloud": free_port()},
@@ -114,10 +119,49 @@ def copied_server(root: Path, aws_endpoint: str | None = None) -> Iterator[Copie
             heartbeat_seconds=0.5,
             offsite_seconds=1,
         )
-        migrate.upgrade(settings.secret("owner_dsn"))
-        migrate.upgrade(settings.secret("operations_owner_dsn"), migrate.Schema.OPERATIONS)
         one = CopiedServer(cluster, settings)
         try:
             yield one
         finally:
             one.stop_archive()
+
+
+@cache
+def _template() -> postgres.Cluster:
+    """Return a stopped server with databases, roles and schemas, made once in a test run."""
+    root = Path(tempfile.mkdtemp(prefix="tradeops-template-"))
+    template = postgres.cluster(root, "127.0.0.1", free_port())
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    atexit.register(template.remove)
+    template.create()
+    with (root / "postgres.log").open("wb") as log:
+        process = subprocess.Popen(
+            template.command(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=template.data_dir,
+            **account.ids(template.run_as),
+        )
+    try:
+        assert poll(template.answers, within=seconds(30)), (root / "postgres.log").read_text()
+        for server in (roles.TRADING_SERVER, roles.OPERATIONS_SERVER):
+            roles.prepare(template.superuser_dsn, template.secrets_dir, server)
+        for name in ("control_token", "aws_access_key_id", "aws_secret_access_key"):
+            secrets.ensure(template.secrets_dir, name)
+        for schema, owner in _OWNERS.items():
+            dsn = (template.secrets_dir / owner).read_text().strip()
+            migrate.upgrade(SecretStr(dsn), schema)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+    return template
+
+
+def _copy(template: postgres.Cluster, into: postgres.Cluster) -> None:
+    """Copy a stopped server; its secrets say the copy's port."""
+    subprocess.run(["cp", "-a", str(template.data_dir), str(into.data_dir)], check=True)
+    into.secrets_dir.mkdir(mode=0o700)
+    for file in template.secrets_dir.iterdir():
+        text = file.read_text().strip().replace(f":{template.port}/", f":{into.port}/")
+        secrets.write(into.secrets_dir, file.name, text)

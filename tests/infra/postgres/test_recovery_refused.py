@@ -56,10 +56,16 @@ def refusal(story: Story, archive: Archive, until: datetime | None = None) -> Tr
 
 
 def nearest(story: Story, archive: Archive, error: TradingError) -> list[int]:
-    """Restore to the time a refusal names as reachable."""
+    """Return the rows at the time a refusal names as reachable, by the plan that can be made.
+
+    That a plan comes to exactly these rows is for test_recovery.py.
+    """
     words = error.next_step.split("the nearest reachable time is ")[1].split(": ")[0]
     plan = story.plan(datetime.fromisoformat(words), archive=archive)
-    return story.rows_after(plan)
+    if plan.stop.newest is None:  # the end of the backup
+        return [row for row, after in story.moments.items() if after <= plan.reaches]
+    before = {row: story.moments.get(row - 1) for row in story.moments}
+    return [row for row, at in before.items() if at is None or at < plan.reaches]
 
 
 @pytest.mark.parametrize(("missing", "reachable"), [(2, 10), (4, 20)])
@@ -112,7 +118,11 @@ def test_a_corrupt_record_is_refused_although_its_segment_has_its_checksum(
     error = refusal(story, damaged)
 
     assert "corrupt record" in str(error)
-    assert len(nearest(story, damaged, error)) >= 10
+    reached = nearest(story, damaged, error)
+    assert len(reached) >= 10
+    words = error.next_step.split("the nearest reachable time is ")[1].split(": ")[0]
+    plan = story.plan(datetime.fromisoformat(words), archive=damaged)
+    assert story.rows_after(plan) == reached
 
 
 def test_a_target_before_the_oldest_backup_is_refused(story: Story) -> None:

@@ -94,17 +94,14 @@ def test_restored_twice_the_log_goes_on_each_time_and_every_timeline_can_be_reac
         story.write(7)
         story.next_segment()
         story.write(8)
-        assert story.rows_after(wanted(story, 7)) == [1, 2, 3, 4, 7]
         again = wanted(story, 7)
 
         with replaced(story, again, "second"):
+            assert rows_of(story.server.superuser_dsn) == [1, 2, 3, 4, 7]
             story.write(9)
-            story.await_archived()
-
-            assert story.rows_after(story.plan()) == [1, 2, 3, 4, 7, 9]
-            assert story.rows_after(wanted(story, 5, timeline=1)) == [1, 2, 3, 4, 5]
             old = wanted(story, 5, timeline=1)
             with replaced(story, old, "third"):
+                assert rows_of(story.server.superuser_dsn) == [1, 2, 3, 4, 5]
                 story.write(10)
                 story.await_archived()
                 assert story.plan().chain.way.timeline == 4

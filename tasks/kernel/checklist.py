@@ -49,6 +49,10 @@ class Checklist:
         """Whether it is READY, with warnings or without."""
         return self.readiness is not Readiness.NOT_READY
 
+    def is_red(self, name: str) -> bool:
+        """Whether a line was measured and failed; one that could not be measured is not red."""
+        return any(line.name == name for line in self.with_verdict(Verdict.FAIL))
+
     def with_verdict(self, *verdicts: Verdict) -> tuple[Line, ...]:
         """Return the lines that came out in one of `verdicts`."""
         return tuple(line for line in self.lines if line.result.verdict in verdicts)

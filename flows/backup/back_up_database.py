@@ -1,6 +1,6 @@
 """Back up the database: a copy that was restored and compared before anybody relies on it.
 
-When:     every six hours, and at once when check-wal-archive is red or a restore has ended
+When:     every six hours; check-wal-archive runs it at once on a gap in the log or after a restore
 Changes:  takes a base backup, copies it to the bucket, restores it beside the live server to prove
           it, removes the server it restored and what is older than it is kept
 If red:   what is good stays good and nothing older goes for it. Repair what the line names and run
@@ -20,6 +20,7 @@ from tasks.backup.base_backups import (
     ensure_base_backup_verified,
     notify_base_backups,
 )
+from tasks.backup.catalogue import ensure_catalogue_copied
 from tasks.backup.retention import ensure_old_backups_removed, ensure_old_copies_removed
 from tasks.backup.wal_archive import check_log_received
 from tasks.health.database import check_database
@@ -55,10 +56,11 @@ def back_up_database(
         copied = ensure_base_backup_copied(vault, backup_id, return_state=True)
         ensure_base_backup_verified(vault, backup_id)
         ensure_base_backup_restored(vault, backup_id)
+        told = ensure_catalogue_copied(vault, return_state=True)
         ensure_old_backups_removed(vault)
         emptied = ensure_old_copies_removed(vault, return_state=True)
 
         standing = notify_base_backups(vault, backup_id)
-        offsite = confirmed({"copied off-site": copied, "old copies removed": emptied})
+        offsite = confirmed({"copied": copied, "told off-site": told, "pruned": emptied})
         offsite.require_confirmed("see whether the bucket answers, then run this again")
         return standing

@@ -1,7 +1,8 @@
 """Restore the trading database: to the latest or to a moment, proven beside, then swapped in.
 
 When:     rows were lost or corrupted, the data directory is gone, or a moment before a mistake is
-          wanted back. Target "latest", or a moment with its zone: 2026-03-02T15:04:05+00:00
+          wanted back. Target "latest", or a moment with its zone: 2026-03-02T15:04:05+00:00.
+          What this machine lost, backups, log or their catalogue, is brought back from the bucket
 Changes:  recovers beside the live server; asks for approval; then halts trading, stops the core and
           PostgreSQL, swaps the data (the replaced are kept 7 days), starts all in order and brings
           back what the exchange has. Trading stays halted
@@ -23,6 +24,7 @@ from tasks.recovery.restores import (
     check_target_reachable,
     ensure_archive_level,
     ensure_books_caught_up,
+    ensure_copies_brought_back,
     ensure_database_swapped,
     ensure_part_noted,
     ensure_recovery_recorded,
@@ -60,8 +62,7 @@ def restore_database(
         restore = desk.restore(target, timeline)
 
         # Look.
-        reachable = collect({"target reachable": check_target_reachable.submit(restore)})
-        notify_checklist(reachable).require_ready("choose a reachable time, or repair what it says")
+        _find_way(desk, target, timeline)
         ensure_scratch_recovered(restore)
         notify_comparison(restore)
         plan = rehearse(_replace, desk, target, timeline)
@@ -82,6 +83,15 @@ def restore_database(
         ensure_recovery_recorded(restore)
         notify_replica_left(desk.home, desk.settings.site)
         return notify_restored(restore)
+
+
+def _find_way(desk: Desk, target: str, timeline: int | None) -> None:
+    restore = desk.restore(target, timeline)
+    reachable = collect({"target reachable": check_target_reachable.submit(restore)})
+    if not reachable.is_ready:
+        ensure_copies_brought_back(restore)
+        reachable = collect({"target reachable": check_target_reachable.submit(restore)})
+    notify_checklist(reachable).require_ready("choose a reachable time, or repair what it says")
 
 
 def _replace(desk: Desk, target: str, timeline: int | None) -> None:

@@ -77,7 +77,8 @@ def require_same_server(live: Cluster, backup: BaseBackup) -> None:
         raise CheckFailed(
             f"backup {backup.id}: expected one of server {found.system_identifier}, was of "
             f"{backup.system_identifier}",
-            next_step="choose a backup of this site; see where its files came from",
+            next_step="choose a backup of this site; where this machine replaces a lost one and "
+            f"its server is empty, stop postgres, move {live.data_dir} away and run this again",
         )
 
 

@@ -5,6 +5,7 @@ from contextlib import closing
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from infra.postgres.restoring.copies import Lacking
 from infra.postgres.restoring.restore import Restore
 from infra.postgres.restoring.restore_progress import PARTS, Progress
 from tasks.closing.reconciliation import check_books_agree
@@ -14,7 +15,7 @@ from trading_core.broker.contract import TradingApi
 from trading_core.broker.http import Endpoint
 from trading_core.broker.replay import Replay
 from trading_core.clock import poll, seconds
-from trading_core.errors import CheckFailed, TradingError
+from trading_core.errors import CheckFailed, TradingError, Unreachable
 from trading_core.ledger.session import current_session
 from trading_core.lockstep import MinuteEnd
 from trading_core.peers import Peer
@@ -46,6 +47,29 @@ def check_target_reachable(restore: Restore) -> CheckResult:
     except CheckFailed as error:
         return CheckResult(Verdict.FAIL, f"{error}; {error.next_step}", expected)
     return CheckResult(Verdict.PASS, str(plan), expected, {"backup": plan.backup.id})
+
+
+@action
+def ensure_copies_brought_back(restore: Restore) -> Change[Lacking] | Unchanged[Lacking]:
+    """Bring back from the bucket what the target needs and is not here; the catalogue's lines too.
+
+    Raises:
+        CheckFailed: The target is none, or no place has a backup that serves.
+    """
+    bucket = restore.settings.backup_bucket
+    try:
+        lacking = restore.lacking()
+    except Unreachable as error:
+        return Unchanged(f"whether bucket {bucket} has what is missing here is unknown: {error}")
+    if not lacking:
+        return Unchanged(f"bucket {bucket} has nothing that is missing here")
+    return Change(
+        does=f"bring {lacking} back from bucket {bucket}",
+        act=lambda _fence: _bring_back(restore, lacking),
+        holds=lambda: restore.has(lacking),
+        within=_SHOWS_WITHIN,
+        facts={"log": list(lacking.log), "catalogue": [one.id for one in lacking.unknown]},
+    )
 
 
 @action
@@ -230,6 +254,11 @@ def notify_restored(restore: Restore) -> str:
     say(words)
     show_table(f"{current_run().runbook}-parts", rows, words)
     return words
+
+
+def _bring_back(restore: Restore, lacking: Lacking) -> Lacking:
+    restore.bring_back(lacking)
+    return lacking
 
 
 def _upgrade(settings: Settings) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 from prefect.settings import PREFECT_API_URL
+from pydantic import SecretStr
 
 from flows.backup.back_up_database import back_up_database
 from flows.backup.check_wal_archive import check_wal_archive
@@ -30,6 +31,7 @@ import sys
 from flows.backup.back_up_database import back_up_database
 back_up_database(sys.argv[1])
 """
+_NEXT_SEGMENT = "SELECT pg_walfile_name(pg_switch_wal() - 1)"
 STEPS = ("taken", "copied", "verified", "restored")
 
 
@@ -42,8 +44,10 @@ def worked_on(stack: Stack, prefect_api: None) -> Iterator[Stack]:
         yield stack
 
 
-def rows(stack: Stack, question: str, *values: object) -> list[tuple[Any, ...]]:
-    dsn = stack.settings.secret("operations_dsn").get_secret_value()
+def rows(
+    stack: Stack, question: str, *values: object, at: SecretStr | None = None
+) -> list[tuple[Any, ...]]:
+    dsn = (at or stack.settings.secret("operations_dsn")).get_secret_value()
     with psycopg.connect(dsn) as connection:
         return connection.execute(question.encode(), values).fetchall()
 
@@ -76,7 +80,7 @@ def assert_good_once(stack: Stack, window: str) -> None:
     assert Path(path).is_dir()
     assert partial(stack) == []
     keys = Bucket.of(stack.settings).keys(f"base/{backup_id}/")
-    assert len(keys) == len(files) + 1
+    assert len(keys) == len(files) + 2  # its description, and its line of the catalogue
     said = kinds(stack, window)
     for step in STEPS:
         told = said[f"ensure_base_backup_{step}"]
@@ -102,6 +106,31 @@ def test_a_window_is_backed_up_once_and_proven(worked_on: Stack) -> None:
 def test_with_a_backup_the_archive_is_green(worked_on: Stack) -> None:
     back_up_database("2026-03-02T0000Z")
     assert poll(lambda: "READY" in check_wal_archive(), within=seconds(30))
+
+
+def test_a_gap_in_the_log_brings_a_new_backup_at_once_and_only_one(worked_on: Stack) -> None:
+    back_up_database("2026-03-02T0000Z")
+    folder = worked_on.settings.root / "backups" / "wal"
+    (gone,) = rows(worked_on, _NEXT_SEGMENT, at=worked_on.settings.secret("superuser_dsn"))[0]
+    assert poll((folder / f"{gone}.sha256").exists, within=seconds(30)), list(folder.iterdir())
+    (folder / gone).unlink()
+
+    rehearsed: Any = check_wal_archive(dry_run=True, return_state=True)
+    assert good_again(worked_on) == []
+    red: Any = check_wal_archive(return_state=True)
+
+    for state in (rehearsed, red):
+        assert f"segment {gone} is missing" in str(state.result(raise_on_failure=False))
+    (new,) = good_again(worked_on)
+    assert_good_once(worked_on, new.removeprefix("primary-"))
+    assert poll(lambda: "READY" in check_wal_archive(), within=seconds(30))
+    assert good_again(worked_on) == [new]
+
+
+def good_again(stack: Stack) -> list[str]:
+    """Return the good backups that stand in for one whose log has a gap."""
+    question = "SELECT id FROM backups WHERE id LIKE '%%-again-%%' AND restored_at IS NOT NULL"
+    return [str(one) for (one,) in rows(stack, question)]
 
 
 def test_a_rehearsal_says_what_it_would_do_and_does_nothing(worked_on: Stack) -> None:
@@ -169,7 +198,7 @@ def test_without_the_bucket_the_backup_is_proven_and_the_run_red_until_it_is_bac
     error = state.result(raise_on_failure=False)
 
     assert isinstance(error, NotVerified), error
-    assert "copied off-site: expected done and verified, found" in str(error)
+    assert "copied: expected done and verified, found" in str(error)
     question = "SELECT bucket FROM backups WHERE id = %s AND restored_at IS NOT NULL"
     assert rows(worked_on, question, f"primary-{window}") == [(None,)]
 

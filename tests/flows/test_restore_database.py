@@ -1,9 +1,11 @@
 """Restores on a real stack: a trading day under way, a past state wanted, or the data gone."""
 
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,15 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from flows.backup.back_up_database import back_up_database
 from flows.emergency.resume_trading import resume_trading
 from flows.recovery.restore_database import restore_database
+from infra.bucket import Bucket
 from infra.embedded import postgres
-from infra.postgres.backup import base_backup
+from infra.postgres.lsn import position
+from infra.postgres.wal_archive.app import Places
+from infra.postgres.wal_archive.folder import Folder
+from infra.postgres.wal_archive.offsite import Offsite
 from tasks.kernel import PostgresLedger
 from tests.faults.session import at_exchange, executions, query, recorded, session_on
 from tests.fix_approvals import approving
@@ -71,30 +78,8 @@ def account(own: Stack) -> str:
     with session_on(own) as session:
         opened = session.open()
     play_until(own, 20)
-    take_backup(own, "first")
+    assert "good: here and off-site" in back_up_database("first")
     return opened
-
-
-def take_backup(stack: Stack, name: str) -> None:
-    """Take a base backup, and have the catalogue call it good."""
-    taken = base_backup.take(
-        stack.settings.secret("replication_dsn"), stack.settings.root / "backups" / "base", name
-    )
-    entry = Entry(
-        **{
-            field: getattr(taken, field)
-            for field in base_backup.BaseBackup.__slots__
-            if field != "directory"
-        },
-        site=stack.settings.site,
-        path=taken.directory,
-        state_lsn=taken.stop_lsn,
-        state_at=taken.finished_at,
-        state={},
-    )
-    with connect(stack.settings.secret("operations_dsn"), application="tests") as connection:
-        base_backups.save(connection, entry)
-        base_backups.set_restored(connection, taken.id, 1.0)
 
 
 def play_until(stack: Stack, minutes: int) -> None:
@@ -190,6 +175,44 @@ def test_killed_again_and_again_the_loss_of_all_data_is_restored_once(
     assert resumed(own).is_completed()
     play_until(own, 130)
     assert recorded(own, account) == executions(at_exchange(own))
+
+
+def test_with_disk_and_catalogue_lost_too_the_bucket_is_enough(own: Stack, account: str) -> None:
+    play_until(own, 140)
+    have_all_off_site(own)
+    before, (known,) = recorded(own, account), catalogue(own)
+    lose_the_data(own)
+    shutil.rmtree(own.settings.root / "backups")
+    owner = own.settings.secret("operations_owner_dsn").get_secret_value()
+    with psycopg.connect(owner) as connection:
+        connection.execute("DELETE FROM backups")
+
+    with approving(own.settings.secret("operations_owner_dsn")):
+        state: Any = restore_database("the disk is gone", "latest", return_state=True)
+
+    assert state.is_completed(), state
+    assert recorded(own, account) == before == executions(at_exchange(own))
+    (again,) = catalogue(own)
+    assert again.held_by is not None  # by the restore that has just used it
+    assert again == replace(known, held_by=again.held_by, held_until=again.held_until)
+    assert poll(own.is_whole, within=seconds(30)), own.status()
+    assert resumed(own).is_completed()
+
+
+def have_all_off_site(stack: Stack) -> None:
+    """Have the bucket hold the log up to now, as the archive does once a minute."""
+    end = position(str(query(stack, "SELECT pg_current_wal_flush_lsn()::text")[0][0]))
+    with Peer(stack.settings, "wal_archive") as archive:
+        assert poll(
+            lambda: position(archive.get("/status")["received_lsn"]) >= end, within=seconds(20)
+        )
+    folder = Folder(Places.of(stack.settings.root).archive)
+    Offsite(Bucket.of(stack.settings), folder, timedelta(0)).copy(end)
+
+
+def catalogue(stack: Stack) -> list[Entry]:
+    with connect(stack.settings.secret("operations_dsn"), application="tests") as connection:
+        return base_backups.good(connection, stack.settings.site)
 
 
 def lose_the_data(stack: Stack) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from infra.bucket import Bucket
 from infra.embedded import postgres, roles
 from infra.embedded.postgres import Cluster
 from infra.postgres import live
@@ -22,6 +23,7 @@ from infra.postgres.backup import base_backup
 from infra.postgres.backup.base_backup import BaseBackup
 from infra.postgres.lsn import written
 from infra.postgres.restoring import recovery_plan, swap
+from infra.postgres.restoring.copies import Copies, Lacking
 from infra.postgres.restoring.recovery import Recovered, Scratch
 from infra.postgres.restoring.recovery_plan import Plan, Wanted
 from infra.postgres.restoring.restore_progress import Progress, ProgressFile
@@ -125,6 +127,36 @@ class Restore:
             entries = base_backups.good(connection, self.settings.site)
         places = [entry.path for entry in entries]
         return [base_backup.read(place) for place in places if place.is_dir()]
+
+    def lacking(self) -> Lacking:
+        """Return what of the second copy the target needs, and this disk or the catalogue lacks.
+
+        Raises:
+            Unreachable: The bucket does not answer.
+            CheckFailed: The target is none, or no place has a backup that serves.
+        """
+        wanted = Wanted.read(self.target, SystemClock().now(), self.timeline)
+        with self.operations.transaction() as connection:
+            known = base_backups.of_site(connection, self.settings.site)
+        proven = [one for one in known if one.restored_at is not None]
+        return self._copies().lacking(wanted, proven)
+
+    def bring_back(self, lacking: Lacking) -> None:
+        """Copy from the bucket what is lacking, and write the catalogue anew."""
+        copies = self._copies()
+        copies.bring(lacking)
+        brought = () if lacking.backup is None else (lacking.backup,)
+        with self.operations.transaction() as connection:
+            for entry in (*lacking.unknown, *brought):
+                base_backups.know_again(connection, entry, here=copies.is_here(entry))
+
+    def has(self, lacking: Lacking) -> bool:
+        """Whether what was lacking is here."""
+        return self._copies().has(lacking)
+
+    def _copies(self) -> Copies:
+        places = self.settings.root / "backups" / "base"
+        return Copies(Bucket.of(self.settings), places, self.archive)
 
     def recover(self, plan: Plan) -> Progress:
         """Recover beside the live server, hold it there, and compare the two."""

@@ -1,7 +1,7 @@
 """The copies of the whole server in the catalogue of backups, which outlives what it describes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,42 @@ def save(connection: Connection, entry: Entry) -> None:
     )
 
 
+def know_again(connection: Connection, entry: Entry, *, here: bool) -> None:
+    """Write down a backup that a place told of, with all that was known of it there.
+
+    Args:
+        here: Whether its files lie at `path`; otherwise they are in the bucket only.
+    """
+    if find(connection, entry.id) is None:
+        save(connection, entry)
+    _set(
+        connection,
+        entry.id,
+        "bucket = %s, uploaded_at = %s, verified_at = %s, restored_at = %s, restore_seconds = %s,"
+        " path = %s, removed_at = CASE WHEN %s THEN NULL ELSE clock_timestamp() END,"
+        " removed_because = CASE WHEN %s THEN NULL ELSE 'in the bucket only' END,"
+        " bucket_emptied_at = NULL",
+        *(entry.bucket, entry.uploaded_at, entry.verified_at, entry.restored_at),
+        *(entry.restore_seconds, str(entry.path), here, here),
+    )
+
+
+def as_json(entry: Entry) -> dict[str, Any]:
+    """Return a line of the catalogue as it lies beside its backup."""
+    found = asdict(entry)
+    return {name: _plain(value) for name, value in found.items()}
+
+
+def of_json(found: Mapping[str, Any]) -> Entry:
+    """Return the line of the catalogue that lay beside a backup."""
+    times = {
+        name: datetime.fromisoformat(value)
+        for name, value in found.items()
+        if name in _TIMES and value is not None
+    }
+    return Entry(**{**found, **times, "path": Path(found["path"])})
+
+
 def find(connection: Connection, backup_id: str) -> Entry | None:
     """Return one backup, or None."""
     return next(iter(_select(connection, "AND id = %s", backup_id)), None)
@@ -146,6 +182,15 @@ def set_bucket_emptied(connection: Connection, backup_id: str) -> None:
 def hold(connection: Connection, backup_id: str, by: str, until: datetime) -> None:
     """Keep a backup from being removed while somebody restores from it."""
     _set(connection, backup_id, "held_by = %s, held_until = %s", by, until)
+
+
+_TIMES = {field.name for field in fields(Entry) if field.name.endswith(("_at", "_until"))}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, Path) else value
 
 
 def _set(connection: Connection, backup_id: str, columns: str, *values: object) -> None:

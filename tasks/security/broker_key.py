@@ -58,7 +58,9 @@ class BrokerKey:
     noun: str = "broker key"
 
     @classmethod
-    def of(cls, settings: Settings, older_than: timedelta, places: Places) -> "BrokerKey":
+    def of(
+        cls, settings: Settings, older_than: timedelta, places: Places | None = None
+    ) -> "BrokerKey":
         """Return the key of the stack."""
         endpoint = Endpoint.of(settings)
         return cls(

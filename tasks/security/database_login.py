@@ -59,7 +59,9 @@ class DatabaseLogin:
     noun: str = "login of the trading database"
 
     @classmethod
-    def of(cls, settings: Settings, older_than: timedelta, places: Places) -> "DatabaseLogin":
+    def of(
+        cls, settings: Settings, older_than: timedelta, places: Places | None = None
+    ) -> "DatabaseLogin":
         """Return the login of the stack."""
         files = tuple(home / SECRET for home in homes(settings))
         superuser_dsn = settings.secret("superuser_dsn")

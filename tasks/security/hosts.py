@@ -13,10 +13,11 @@ class Hosts:
     """The hosts whose services read some secrets.
 
     Attributes:
+        places: Who runs which service where; None: nobody on a host reads them now.
         files: The names of the secrets' files.
     """
 
-    places: Places
+    places: Places | None
     files: Sequence[str]
 
     def behind(self) -> list[str]:
@@ -25,8 +26,10 @@ class Hosts:
         Raises:
             Unreachable: A host does not answer: what it has is unknown.
         """
-        names = (row.name for row in SERVICES if row.module)
-        return [name for name in names if self._lacks(name)]
+        if self.places is None:
+            return []
+        names = [row.name for row in SERVICES if row.module]
+        return [name for name in names if self._lacks(self.places, name)]
 
     def bring(self) -> None:
         """Write what this site has to every host that has another.
@@ -35,8 +38,9 @@ class Hosts:
             Unreachable: A host does not answer.
         """
         for name in self.behind():
-            self.places.provide(name)
+            if self.places is not None:
+                self.places.provide(name)
 
-    def _lacks(self, name: str) -> bool:
-        lacking = (PurePosixPath(path) for path in self.places.lacking(name))
+    def _lacks(self, places: Places, name: str) -> bool:
+        lacking = (PurePosixPath(path) for path in places.lacking(name))
         return any(path.parent.name == "secrets" and path.name in self.files for path in lacking)

@@ -114,4 +114,5 @@ $(VENV)/engine.stamp: $(VENV)/run.stamp pyproject.toml $(RUST)
 	@echo "Engine: building rust_ext"
 	@$(BIN)/python rust_ext/lock.py restore
 	@$(BIN)/maturin develop --release --locked --uv --quiet
+	@rm -f trading_core/_engine.cpython-*.so # of before there was one binary for every Python; it would be found first
 	@touch $@

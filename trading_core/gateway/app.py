@@ -77,7 +77,7 @@ def gateway_app(settings: Settings) -> FastAPI:
         metrics=parts.metrics,
         running=parts.running(),
     )
-    app.include_router(router_of(parts.door(), parts.handlers()))
+    app.include_router(router_of(parts.door, parts.handlers()))
     _add_health(app, settings)
     return app
 
@@ -109,11 +109,9 @@ class _Parts:
                 "trading_processing_latency_seconds"
             ).observe,
         )
-        self.metrics.gauge("api_calls_undelivered").set_function(self.log.spool.count)
-
-    def door(self) -> Door:
         clock = SystemClock()
-        return Door(Gatekeeper(self.book, clock), self.log, clock, self.metrics)
+        self.door = Door(Gatekeeper(self.book, clock), self.log, clock, self.metrics)
+        self.metrics.gauge("api_calls_undelivered").set_function(self.log.spool.count)
 
     def handlers(self) -> Handlers:
         broker = Broker(self.endpoint)
@@ -131,6 +129,7 @@ class _Parts:
         with ExitStack() as opened:
             for part in (self.trading, self.operations, self._records, self.log, self.book):
                 opened.enter_context(part)
+            opened.callback(self.door.close)
             opened.callback(self.driver.close)
             self.driver.resume()
             yield

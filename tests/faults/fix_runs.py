@@ -68,11 +68,20 @@ class Run:
         self.process.kill()
         self.process.join()
         assert self.process.exitcode == -SIGKILL, self.said()
+        assert poll(self._let_go, within=seconds(10)), "its sessions are still there"
 
     def ended(self) -> int | None:
         """Wait until it has ended, and return its exit code."""
         self.process.join(_ENDED_WITHIN_SECONDS)
         return self.process.exitcode
+
+    def _let_go(self) -> bool:
+        """Whether the server has noticed its death: until then it holds the runbook's lock."""
+        with connect(self.operations, application="test") as connection:
+            return not connection.execute(
+                "SELECT 1 FROM pg_stat_activity"
+                " WHERE datname = current_database() AND application_name LIKE '% by %'"
+            ).fetchall()
 
     def said(self) -> str:
         """Return the end of what it said."""

@@ -1,139 +1,109 @@
 """SIGKILL a runbook while it works on a host: run again, it finishes what was begun."""
 
-import os
-import subprocess
-import sys
-from datetime import timedelta
 from typing import Any
 
-import psycopg
 import pytest
 
 from infra.lab.host import LabHost
-from tests.fix_stack import PROJECT, Stack
-from trading_core.clock import poll, seconds
+from tests.faults.killed_run import Place
+from tests.faults.killing import Runs, after_act, before_act, between, name_of
+from tests.fix_stack import Stack
+from trading_core.clock import seconds
 from trading_core.peers import Peer
 
 pytestmark = [pytest.mark.slow, pytest.mark.lab]
 
-RESTART = "services.restart_service.restart_service('trade_executor', 'drill')"
-START = "services.start_service.start_service('trade_executor')"
-KILL = "emergency.kill_switch.kill_switch('drill', stop_services=True)"
+EXECUTOR = "trade_executor"
 EXECUTOR_UNIT = "tradeops-trade-executor.service"
 
 
 @pytest.fixture(scope="module")
-def api(stack: Stack) -> str:
-    return f"{stack.settings.url('prefect_server')}/api"
+def beside(
+    beside_host: tuple[Stack, LabHost], stack: Stack, tmp_path_factory: pytest.TempPathFactory
+) -> Runs:
+    """Runs on a core whose market data and executor are on a host."""
+    api = f"{stack.settings.url('prefect_server')}/api"
+    return Runs(beside_host[0], api, tmp_path_factory.mktemp("runs-beside"))
 
 
 @pytest.fixture
-def whole(beside_host: tuple[Stack, LabHost], api: str) -> tuple[Stack, LabHost]:
+def host(beside_host: tuple[Stack, LabHost]) -> LabHost:
+    return beside_host[1]
+
+
+@pytest.fixture
+def whole(beside: Runs, host: LabHost) -> Runs:
     """Everything running, and trading allowed."""
-    stack, host = beside_host
     host.up()
-    assert run(stack, api, "services.start_system.start_system()") == 0
+    beside.finish("start-system", {})
     word: dict[str, Any] = {"reason": "the test trades", "actor": "tests"}
-    with Peer(stack.settings, "gateway", answer_within=seconds(30)) as gateway:
-        if state_of(stack)["breaker"] == "OPEN":
+    with Peer(beside.stack.settings, "gateway", answer_within=seconds(30)) as gateway:
+        if state_of(beside)["breaker"] == "OPEN":
             gateway.post("/api/v1/circuit-breaker/reset", word)
         gateway.post("/api/v1/trading/enable", word | {"resume": True})
-    return stack, host
+    return beside
 
 
 @pytest.mark.parametrize(
-    "killed_at", ["ensure_orders_held", "ensure_service_restarted", "ensure_orders_go_on"]
+    "place",
+    [
+        between("ensure_orders_held"),
+        after_act(f"ensure_service_restarted/{EXECUTOR}"),
+        before_act("ensure_orders_go_on"),
+    ],
+    ids=name_of,
 )
-def test_a_killed_restart_is_finished_and_orders_go_on(
-    whole: tuple[Stack, LabHost], api: str, killed_at: str
-) -> None:
-    stack, _ = whole
-    kill_at(stack, api, RESTART, killed_at)
+def test_a_killed_restart_is_finished_and_orders_go_on(whole: Runs, place: Place) -> None:
+    given = {"service": EXECUTOR, "reason": "drill"}
 
-    assert run(stack, api, RESTART) == 0
+    # A restart that was proven is over: whoever asks for one after it gets one.
+    with whole.each_change_made_once("restart-service", save=["ensure_service_restarted"]):
+        whole.kill("restart-service", given, place)
+        whole.finish("restart-service", given)
 
-    assert state_of(stack)["accepts_orders"]
-    assert_every_intent_is_proven(stack, "restart-service/%")
+    assert state_of(whole)["accepts_orders"]
 
 
-@pytest.mark.parametrize("killed_at", ["ensure_host_prepared", "ensure_service_running"])
-def test_a_killed_start_is_finished(whole: tuple[Stack, LabHost], api: str, killed_at: str) -> None:
-    stack, host = whole
+@pytest.mark.parametrize(
+    "place",
+    [
+        after_act(f"ensure_host_prepared/{EXECUTOR}"),
+        between(f"ensure_host_prepared/{EXECUTOR}"),
+        before_act(f"ensure_service_running/{EXECUTOR}"),
+    ],
+    ids=name_of,
+)
+def test_a_killed_start_is_finished(whole: Runs, host: LabHost, place: Place) -> None:
     host.inside("systemctl", "stop", EXECUTOR_UNIT)
     host.inside("rm", "-f", f"/etc/systemd/system/{EXECUTOR_UNIT}")
-    kill_at(stack, api, START, killed_at)
 
-    assert run(stack, api, START) == 0
+    with whole.each_change_made_once("start-service"):
+        whole.kill("start-service", {"service": EXECUTOR}, place)
+        whole.finish("start-service", {"service": EXECUTOR})
 
     assert host.inside("systemctl", "is-active", EXECUTOR_UNIT).stdout == "active\n"
-    assert_every_intent_is_proven(stack, "start-service/%")
 
 
 @pytest.mark.parametrize(
-    "killed_at", ["ensure_breaker_open", "ensure_trading_halted", "ensure_service_cut_off"]
+    "place",
+    [
+        before_act("ensure_breaker_open"),
+        after_act("ensure_trading_halted"),
+        between("ensure_trading_halted"),
+    ],
+    ids=name_of,
 )
-def test_a_killed_kill_switch_is_finished(
-    whole: tuple[Stack, LabHost], api: str, killed_at: str
-) -> None:
-    stack, host = whole
-    kill_at(stack, api, KILL, killed_at)
+def test_a_killed_kill_switch_is_finished(whole: Runs, host: LabHost, place: Place) -> None:
+    given = {"reason": "drill", "stop_services": True}
 
-    assert run(stack, api, KILL) == 0
+    with whole.each_change_made_once("kill-switch"):
+        whole.kill("kill-switch", given, place)
+        whole.finish("kill-switch", given)
 
     assert host.inside("systemctl", "is-active", EXECUTOR_UNIT).stdout == "inactive\n"
-    assert_every_intent_is_proven(stack, "kill-switch/drill/%")
 
 
-def begin(stack: Stack, api: str, call: str) -> "subprocess.Popen[bytes]":
-    """Start a runbook in a process of its own, as a worker would."""
-    module = call.partition("(")[0].rpartition(".")[0]
-    code = f"import flows.{module}; flows.{call}"
-    variables = {"PREFECT_API_URL": api}
-    return subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=PROJECT,
-        env=os.environ | stack.environment | variables,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def run(stack: Stack, api: str, call: str) -> int:
-    with begin(stack, api, call) as process:
-        return process.wait(timeout=240)
-
-
-def kill_at(stack: Stack, api: str, call: str, action: str) -> None:
-    """Run a runbook, and kill it at the moment it has written down that it will act."""
-    known = len(lines(stack, f"%/{action}%"))
-    with begin(stack, api, call) as process:
-        came = poll(
-            lambda: len(lines(stack, f"%/{action}%")) > known,
-            within=seconds(120),
-            every=timedelta(milliseconds=5),
-        )
-        process.kill()
-    assert came, f"it never came to {action}"
-
-
-def lines(stack: Stack, like: str) -> list[tuple[str, str]]:
-    dsn = stack.settings.secret("operations_dsn").get_secret_value()
-    with psycopg.connect(dsn) as connection:
-        rows = connection.execute(
-            "SELECT key, kind FROM effect_ledger WHERE key LIKE %s ORDER BY seq", [like]
-        ).fetchall()
-    return [(str(key), str(kind)) for key, kind in rows]
-
-
-def assert_every_intent_is_proven(stack: Stack, like: str) -> None:
-    """The last word on every change is its proof: nothing is left half done or done unseen."""
-    last = dict(lines(stack, like))
-    assert last
-    assert {key: kind for key, kind in last.items() if kind != "proof"} == {}
-
-
-def state_of(stack: Stack) -> dict[str, Any]:
-    with Peer(stack.settings, "trade_executor") as executor:
+def state_of(runs: Runs) -> dict[str, Any]:
+    with Peer(runs.stack.settings, EXECUTOR) as executor:
         state: dict[str, Any] = executor.get("/state")
         return state

@@ -73,7 +73,7 @@ def test_the_core_goes_all_the_way_down_and_all_the_way_up(
     others = {name: pid for name, pid in stack.pids().items() if name not in CORE}
 
     # An executor that is stopped cannot say that it is halted: then a halt is left for it again.
-    with trading.each_change_made_once("stop-system", save="ensure_trading_halted"):
+    with trading.each_change_made_once("stop-system", save=["ensure_trading_halted"]):
         trading.kill("stop-system", {"reason": "drill"}, on_the_way_down)
         trading.finish("stop-system", {"reason": "drill"})
     assert not any(stack.status()[name].ready for name in CORE)

@@ -147,13 +147,13 @@ def test_the_moment_of_a_trip_outlives_other_words_and_a_restart_and_the_next_tr
     tripped = open_switch.halt(a_word(), HaltKind.BREAKER)
     open_switch.halt(a_word(), HaltKind.HALT)
     again = a_switch(tmp_path, database)
-    assert again.breaker_opened_at == tripped.changed_at
-
+    moments = [again.breaker_opened_at]
     again.reset_breaker(a_word(5))
-    assert again.breaker_opened_at is None
+    moments.append(again.breaker_opened_at)
     later = replace(a_word(), at=tripped.changed_at + timedelta(milliseconds=1))
     again.halt(later, HaltKind.BREAKER)
-    assert again.breaker_opened_at == later.at
+    moments.append(again.breaker_opened_at)
+    assert moments == [tripped.changed_at, None, later.at]
 
 
 def test_a_new_session_needs_a_new_permission_and_the_same_session_does_not(

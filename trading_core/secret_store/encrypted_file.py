@@ -59,14 +59,17 @@ class EncryptedFileStore:
 
         Args:
             key_file: The key's file, 32 bytes; None: `store.key` in the directory, made at random
-                the first time.
+                when the first secret is put: looking makes nothing.
 
         Raises:
             ConfigurationError: The key's file is not there, is not a key, or others may read it.
         """
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._directory = directory
-        self._cipher = AESGCM(_key_of(key_file or _own_key(directory), directory))
+        self._key_file = directory / "store.key" if key_file is None else key_file
+        self._known_cipher: AESGCM | None = None
+        if key_file is not None or self._key_file.exists() or self.names():
+            self._cipher()  # what is wrong with a key is said at once
         self._clock = SystemClock()
 
     def read(self, name: str, stage: Stage) -> Version | None:
@@ -114,6 +117,11 @@ class EncryptedFileStore:
         """See `SecretStore`."""
         return sorted(path.stem for path in self._directory.glob("*.sealed"))
 
+    def _cipher(self) -> AESGCM:
+        if self._known_cipher is None:
+            self._known_cipher = AESGCM(_key_of(self._key_file, self._directory))
+        return self._known_cipher
+
     def _path(self, name: str) -> Path:
         if _NAME.fullmatch(name) is None:
             raise ConfigurationError(
@@ -132,7 +140,7 @@ class EncryptedFileStore:
             raise _silent(path, str(error)) from error
         nonce, sealed = content[:_NONCE_BYTES], content[_NONCE_BYTES:]
         try:
-            body = json.loads(self._cipher.decrypt(nonce, sealed, name.encode()))
+            body = json.loads(self._cipher().decrypt(nonce, sealed, name.encode()))
         except (InvalidTag, ValueError):
             raise ConfigurationError(
                 f"secret store {path}: expected a file made with our key, was another or damaged",
@@ -143,8 +151,10 @@ class EncryptedFileStore:
     def _save(self, name: str, secret: _Secret) -> None:
         nonce = secrets.token_bytes(_NONCE_BYTES)
         plain = json.dumps(_body(secret)).encode()
-        sealed = nonce + self._cipher.encrypt(nonce, plain, name.encode())
         try:
+            if not self.names():
+                _make_key_once(self._key_file)
+            sealed = nonce + self._cipher().encrypt(nonce, plain, name.encode())
             write_private(self._path(name), sealed)
         except OSError as error:
             raise _silent(self._path(name), str(error)) from error
@@ -186,16 +196,18 @@ def write_private(path: Path, content: bytes) -> None:
         os.close(directory)
 
 
-def _own_key(directory: Path) -> Path:
-    path = directory / "store.key"
-    if not path.exists():
-        if any(directory.glob("*.sealed")):
-            raise ConfigurationError(
-                f"secret store {directory}: expected its key {path}, was none",
-                next_step="restore store.key from where it is kept; the secrets need it",
-            )
-        write_private(path, secrets.token_bytes(_KEY_BYTES))
-    return path
+def _make_key_once(path: Path) -> None:
+    """Make a key unless there is one; of two that make one at once, the first is everybody's."""
+    if path.exists():
+        return
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    write_private(draft, secrets.token_bytes(_KEY_BYTES))
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return
+    finally:
+        draft.unlink()
 
 
 def _key_of(path: Path, directory: Path) -> bytes:
@@ -205,7 +217,7 @@ def _key_of(path: Path, directory: Path) -> bytes:
     except OSError as error:
         raise ConfigurationError(
             f"secret store {directory}: expected its key {path}, was {error.strerror}",
-            next_step="restore the key from where it is kept; the secrets need it",
+            next_step=f"restore {path.name} from where it is kept; the secrets need it",
         ) from error
     if len(key) != _KEY_BYTES or mode & 0o077:
         raise ConfigurationError(

@@ -105,3 +105,17 @@ def test_a_full_disk_leaves_the_old_version_whole(
 def test_a_name_is_no_path(store: EncryptedFileStore, name: str) -> None:
     with pytest.raises(ConfigurationError, match="expected a name"):
         store.read(name, Stage.CURRENT)
+
+
+def test_looking_into_a_store_makes_nothing_and_two_that_began_empty_share_one_key(
+    tmp_path: Path,
+) -> None:
+    one, other = (EncryptedFileStore(tmp_path / "new") for _ in range(2))
+    assert one.read("broker_key", Stage.CURRENT) is None
+    assert list((tmp_path / "new").iterdir()) == []
+
+    one.put("broker_key", "1", SecretStr("a"), Stage.CURRENT)
+    other.put("password", "1", SecretStr("b"), Stage.CURRENT)
+
+    assert other.read("broker_key", Stage.CURRENT) == one.read("broker_key", Stage.CURRENT)
+    assert one.read("password", Stage.CURRENT) == other.read("password", Stage.CURRENT) is not None

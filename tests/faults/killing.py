@@ -77,6 +77,10 @@ class Runs:
         ended, said = self._run(runbook, given, None)
         assert ended == 0, _end_of(said)
 
+    def exit_code(self, runbook: str, given: Mapping[str, Any]) -> int | None:
+        """Run a runbook to whatever end, and return its exit code: 1 when it was red."""
+        return self._run(runbook, given, None)[0]
+
     def lines(self, runbook: str, since: int = 0) -> list[tuple[str, str]]:
         """Return key and kind of what a runbook wrote after a line of the ledger, in order."""
         return [

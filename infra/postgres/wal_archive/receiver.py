@@ -67,6 +67,8 @@ class Receiver:
         elif any(words in last for words in _GONE):
             moved = self._folder.set_all_aside(way.timeline, SystemClock().now())
             log.error("the log has a gap: a base backup is due", segments_aside=moved)
+            if not moved:
+                _renew_slot(dsn)
         self._start(dsn)
 
     def stop(self) -> None:
@@ -142,6 +144,21 @@ def _ensure_slot(connection: psycopg.Connection) -> None:
         connection.execute("SELECT pg_drop_replication_slot(%s)", [SLOT])
         row = None
     if row is None:
+        connection.execute("SELECT pg_create_physical_replication_slot(%s, true)", [SLOT])
+
+
+def _renew_slot(dsn: SecretStr) -> None:
+    """Begin where the server is now: its slot holds a place whose log it has no more.
+
+    A server that has just been promoted has renamed the segment its last checkpoint lies in, and
+    a slot begins at the last checkpoint: so a new one is made first.
+    """
+    with psycopg.connect(
+        dsn.get_secret_value(), autocommit=True, connect_timeout=2, options="-c lock_timeout=5s"
+    ) as connection:
+        connection.execute("SELECT pg_drop_replication_slot(%s)", [SLOT])
+        with suppress(psycopg.errors.InsufficientPrivilege):
+            connection.execute("CHECKPOINT")
         connection.execute("SELECT pg_create_physical_replication_slot(%s, true)", [SLOT])
 
 

@@ -151,15 +151,11 @@ def _renew_slot(dsn: SecretStr) -> None:
     """Begin where the server is now: its slot holds a place whose log it has no more.
 
     A server that has just been promoted has renamed the segment its last checkpoint lies in, and
-    a slot begins at the last checkpoint: so a new one is made first.
+    a slot begins at the last checkpoint: until the next one is made, this is done again.
     """
-    with psycopg.connect(
-        dsn.get_secret_value(), autocommit=True, connect_timeout=2, options="-c lock_timeout=5s"
-    ) as connection:
+    with psycopg.connect(dsn.get_secret_value(), autocommit=True, connect_timeout=2) as connection:
         connection.execute("SELECT pg_drop_replication_slot(%s)", [SLOT])
-        with suppress(psycopg.errors.InsufficientPrivilege):
-            connection.execute("CHECKPOINT")
-        connection.execute("SELECT pg_create_physical_replication_slot(%s, true)", [SLOT])
+        _ensure_slot(connection)
 
 
 def _forks(connection: psycopg.Connection, timeline: int) -> tuple[Fork, ...]:

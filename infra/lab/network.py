@@ -60,8 +60,14 @@ class Network:
 
     def unplug(self, host: str) -> None:
         """Take the cable away for good."""
-        if Path(f"/sys/class/net/{self._cable(host)}").exists():
-            _ip("link", "delete", self._cable(host))
+        try:
+            if self._is_laid(host):
+                _ip("link", "delete", self._cable(host))
+        except CheckFailed:
+            # The kernel takes it away itself when the host's end goes with the host's namespace,
+            # and that may be between our look and our act.
+            if self._is_laid(host):
+                raise
 
     def cut(self, host: str) -> None:
         """Let nothing pass the cable any more."""
@@ -75,6 +81,9 @@ class Network:
         """Take the bridge away once no cable is left."""
         if self.exists and not self.cables:
             _ip("link", "delete", self.bridge)
+
+    def _is_laid(self, host: str) -> bool:
+        return Path(f"/sys/class/net/{self._cable(host)}").exists()
 
     def _cable(self, host: str) -> str:
         # A device's name has at most 15 characters.

@@ -124,8 +124,17 @@ def _text_of(content: bytes) -> str:
 
 
 def _bytes_of(text: str) -> bytes:
+    """Return what `text` stands for, in the one way we write it.
+
+    Raises:
+        ValueError: It stands for nothing, or its last letter carries bits that base64 drops: then
+            several texts would be one token.
+    """
     padded = text + "=" * (-len(text) % 4)
-    return base64.b64decode(padded.encode(), altchars=b"-_", validate=True)
+    content = base64.b64decode(padded.encode(), altchars=b"-_", validate=True)
+    if _text_of(content) != text:
+        raise ValueError("not as we write it")
+    return content
 
 
 def _checksum(seed: bytes) -> str:

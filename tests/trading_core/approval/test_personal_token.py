@@ -1,5 +1,6 @@
 """A token signs for its owner only, and is not taken from a file that others can read."""
 
+import string
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,14 @@ def test_a_mistyped_token_is_refused(place: int, letter: str) -> None:
     if mistyped != TOKEN.text:
         with pytest.raises(ConfigurationError, match="personal token"):
             PersonalToken.read(mistyped)
+
+
+def test_a_last_letter_that_differs_only_in_bits_base64_drops_is_mistyped_too() -> None:
+    prefix, encoded, checksum = TOKEN.text.split(".")
+    letters = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+    twin = letters[letters.index(encoded[-1]) ^ 1]
+    with pytest.raises(ConfigurationError, match="personal token"):
+        PersonalToken.read(f"{prefix}.{encoded[:-1]}{twin}.{checksum}")
 
 
 def test_a_token_others_can_read_is_refused_and_says_what_to_do(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from infra import cloud
+from infra.embedded.postgres import cluster
+from infra.sites import replica, site
 from trading_core.secret_store.contract import SecretStore
 from trading_core.secret_store.encrypted_file import EncryptedFileStore
 from trading_core.secret_store.secrets_manager import SecretsManagerStore
@@ -25,10 +27,22 @@ def open_store(settings: Settings) -> SecretStore:
 
 
 def homes(settings: Settings) -> list[Path]:
-    """Return the directories of secret files of every site: this one's first."""
+    """Return the directories of secret files of every site that takes part: this one's first.
+
+    A site that was failed over from and does not follow yet takes no part: a new broker key in its
+    files would open the door that the failover shut. rejoin-site gives it the secrets of the day.
+    """
     root = stack_root(settings)
     known = [root / "secrets", *sorted(root.glob(f"{_SITES}/*/secrets"))]
-    return [settings.secrets_dir, *(one for one in known if one != settings.secrets_dir)]
+    others = [one for one in known if one != settings.secrets_dir]
+    return [settings.secrets_dir, *(one for one in others if _takes_part(settings, one.parent))]
+
+
+def _takes_part(settings: Settings, other_root: Path) -> bool:
+    """Whether the site in `other_root` is the one in use, or follows it."""
+    if not site.is_in_use(settings):
+        return True
+    return replica.is_replica(cluster(other_root, settings.host, 0))
 
 
 def stack_root(settings: Settings) -> Path:

@@ -4,6 +4,10 @@ A part is a directory under tests/ or a file: a pytest run with a stack of its o
 part breaks and mends is not the ground of the next. Most of a part's time is waiting for processes,
 so two side by side take little more than half the time. A line tells when a part begins and how it
 ended; what a part printed is shown whole when it failed. Ctrl-C ends them all.
+
+What failed is tried once more, on another fresh stack: a machine that is short of time can break a
+deadline. What passes only then does not fail the run, but is shown whole and named again at its
+end, for somebody to mend: a test that is sometimes red is a fault of the test or of the system.
 """
 
 import subprocess
@@ -11,8 +15,10 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import pytest
 
 from trading_core.clock import stopwatch_seconds
 
@@ -31,11 +37,16 @@ LONGEST_FIRST = (
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a part ended: pytest's exit code, and everything it printed."""
+    """How a part ended: pytest's exit code, and everything it printed.
+
+    Attributes:
+        unsteady: What its first try printed, where only the second passed.
+    """
 
     part: str
     code: int
     printed: str
+    unsteady: str = ""
 
     @property
     def line(self) -> str:
@@ -54,11 +65,26 @@ def parts() -> list[str]:
 
 
 def run(part: str) -> Ended:
-    """Run one part to its end."""
+    """Run one part to its end, and what failed of it once more."""
     say(f"begins {part}")
+    with tempfile.TemporaryDirectory() as cache:
+        first = _pytest(part, cache)
+        if first.code != pytest.ExitCode.TESTS_FAILED:
+            return first
+        say(f"{first.line}; trying what failed once more")
+        second = _pytest(part, cache, "--last-failed", "--last-failed-no-failures=none")
+    if second.code != 0:
+        return first
+    return replace(second, unsteady=first.printed)
+
+
+def _pytest(part: str, cache: str, *options: str) -> Ended:
     with tempfile.TemporaryFile("w+") as printed:
         code = subprocess.call(
-            [sys.executable, "-m", "pytest", "-q", "--durations=5", part],
+            [
+                *(sys.executable, "-m", "pytest", "-q", "--durations=5"),
+                *("-o", f"cache_dir={cache}", *options, part),
+            ],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=printed,
@@ -75,10 +101,17 @@ def run_all(wanted: Sequence[str], run_one: Callable[[str], Ended] = run) -> lis
     try:
         for one in as_completed([lanes.submit(run_one, part) for part in wanted]):
             ended.append(one.result())
-            say(ended[-1].line if ended[-1].code == 0 else ended[-1].printed)
+            say(ended[-1].unsteady or (ended[-1].line if not ended[-1].code else ended[-1].printed))
     finally:
         lanes.shutdown(cancel_futures=True)
     return ended
+
+
+def unsteady(ended: Sequence[Ended]) -> list[str]:
+    """Return the tests that passed only on their second try, with what was wrong on the first."""
+    lines = [line for one in ended for line in one.unsteady.splitlines()]
+    marks = ("FAILED ", "ERROR ")
+    return [line.partition(" ")[2] for line in lines if line.startswith(marks)]
 
 
 def say(text: str) -> None:
@@ -94,6 +127,8 @@ def main(wanted: Sequence[str]) -> int:
     failed = [one for one in ended if one.code != 0]
     for one in failed:
         say(one.line)
+    for test in unsteady(ended):
+        say(f"UNSTEADY, passed only on its second try: {test}")
     minutes, seconds = divmod(round(stopwatch_seconds() - began), 60)
     say(f"{len(ended) - len(failed)} of {len(ended)} parts passed in {minutes} min {seconds} s")
     return 1 if failed else 0

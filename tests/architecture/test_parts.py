@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.sources import ROOT
-from tests.parts import Ended, main, parts, run_all
+from tests.parts import Ended, main, parts, run_all, unsteady
 
 
 def test_every_test_is_in_one_part() -> None:
@@ -34,6 +34,31 @@ def test_what_a_failed_part_printed_is_shown_whole_and_the_others_are_run(
 def test_a_part_that_is_not_there_fails(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tests/no_such_part"]) == 1
     assert "FAILED tests/no_such_part" in capsys.readouterr().out
+
+
+def test_what_fails_is_tried_once_more_and_what_passes_only_then_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mark, wavering, broken = (
+        tmp_path / name for name in ("ran", "test_wavers.py", "test_broken.py")
+    )
+    wavering.write_text(
+        "from pathlib import Path\n"
+        "def test_steady(): pass\n"
+        "def test_wavers():\n"
+        f"    mark = Path({str(mark)!r})\n"
+        "    known = mark.exists()\n"
+        "    mark.touch()\n"
+        "    assert known, 'a deadline passed'\n"
+    )
+    broken.write_text("def test_broken(): assert 1 == 2\n")
+
+    ended = {Path(one.part).name: one for one in run_all([str(wavering), str(broken)])}
+
+    assert (ended[wavering.name].code, ended[broken.name].code) == (0, 1)
+    (named,) = unsteady(list(ended.values()))
+    assert "::test_wavers" in named
+    assert "a deadline passed" in capsys.readouterr().out
 
 
 def _files_of(part: Path) -> list[str]:

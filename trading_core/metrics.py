@@ -88,6 +88,8 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("notices_waiting", "gauge", "Messages to people that were not sent yet."),
     Metric("incident_runs_total", "counter", "Runs of the warm executor by their end.", ("state",)),
     Metric("incident_runs_active", "gauge", "Runs of the warm executor under way."),
+    Metric("calendar_horizon_days", "gauge", "Days the exchange calendar is confirmed for."),
+    Metric("calendar_disagreements", "gauge", "Days of the next 366 two calendars differ on."),
     Metric(
         "backup_recovery_point_age_seconds",
         "gauge",

@@ -69,6 +69,11 @@ class Settings(BaseSettings):
         default=False,
         description="Whether deployments' schedules fire. Off in a replay: its clock is not ours.",
     )
+    calendar_file: Path | None = Field(
+        default=None,
+        description="The firm's calendar (TOML), which wins over the libraries'; absent: the one "
+        "that comes with the project, which changes nothing.",
+    )
     trading_endpoint: str | None = Field(
         default=None,
         description="Base URL of the broker's trading API; absent: the embedded paper exchange.",

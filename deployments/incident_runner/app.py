@@ -5,7 +5,9 @@ from contextlib import contextmanager
 
 from fastapi import FastAPI
 
+from deployments.incident_runner.calendar_watch import CalendarWatch
 from deployments.incident_runner.executor import Runs, WarmExecutor
+from trading_core.clock import SystemClock
 from trading_core.metrics import Metrics
 from trading_core.service import build_app
 from trading_core.settings import Settings
@@ -16,7 +18,17 @@ NAME = "incident_runner"
 def incident_runner_app(settings: Settings) -> FastAPI:
     """Return the service, wired to the stack that `settings` describe."""
     metrics = Metrics()
-    executor = WarmExecutor(settings, metrics, _warm_engine)
+    watch = CalendarWatch(settings, SystemClock(), metrics)
+
+    def warm() -> Runs:
+        # Seconds of imports, in the executor's own thread: the service answers meanwhile.
+        from deployments.incident_runner.warm import Engine
+
+        engine = Engine()
+        watch.warm_up()
+        return engine
+
+    executor = WarmExecutor(settings, metrics, warm)
 
     @contextmanager
     def running() -> Iterator[None]:
@@ -31,10 +43,3 @@ def incident_runner_app(settings: Settings) -> FastAPI:
         metrics=metrics,
         running=running(),
     )
-
-
-def _warm_engine() -> Runs:
-    # Seconds of imports, in the executor's own thread: the service answers meanwhile.
-    from deployments.incident_runner.warm import Engine
-
-    return Engine()

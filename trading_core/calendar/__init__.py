@@ -1,0 +1,1 @@
+"""When the exchange trades: two libraries compared, and the firm's own word above both."""

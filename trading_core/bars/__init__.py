@@ -1,0 +1,1 @@
+"""Minute bars as history: which should be there, which are missing, whether they make sense."""

@@ -87,7 +87,7 @@ def fills_digest(fills: Iterable["DayFill"]) -> str:
 
 def as_table(result: DayResult) -> Table:
     """Return the day's table."""
-    from tasks.daily_report import wording
+    from tasks.report_page import wording
 
     facts = result.facts
     synthetic = " (SYNTHETIC market)" if facts.source == "synthetic" else ""
@@ -105,7 +105,7 @@ def as_table(result: DayResult) -> Table:
 
 
 def _rows(result: DayResult) -> Iterable[tuple[str, str]]:
-    from tasks.daily_report import wording
+    from tasks.report_page import wording
 
     facts = result.facts
     yield "day", "[green]closed[/]" if result.is_closed else "[red]not closed[/]"
@@ -143,7 +143,7 @@ def _breaks(facts: "DailyFacts") -> str:
 
 
 def _backup(facts: "DailyFacts") -> str:
-    from tasks.daily_report import wording
+    from tasks.report_page import wording
 
     if facts.backup is None:
         return "[red]none[/]"

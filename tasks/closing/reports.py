@@ -5,12 +5,16 @@ from pathlib import Path
 from tasks.daily_report.facts import DailyFacts
 from tasks.daily_report.reading import read_facts
 from tasks.kernel import Change, Unchanged, action
-from trading_core.clock import seconds
+from trading_core import durable
+from trading_core.clock import SystemClock, seconds
 from trading_core.ledger.session import Session
 from trading_core.settings import Settings
 from trading_core.storage.connect import Database, connect
-from trading_core.storage.operations import day_backups
+from trading_core.storage.operations import day_backups, happenings
+from trading_core.storage.operations.day_backups import DayBackup
+from trading_core.storage.operations.happenings import NOTHING, Happenings
 from trading_core.storage.trading import days
+from trading_core.storage.trading.days import TradingDay
 
 
 @action
@@ -19,12 +23,10 @@ def ensure_report_written(
 ) -> Change[Path] | Unchanged[Path]:
     """Write the daily report beside the earlier ones, and where it is into the day's row."""
     # The plotting library takes a second to import, which every flow's process would pay.
-    from tasks.daily_report.write import render, report_name, write_daily_report
+    from tasks.daily_report.render import render, report_name
 
-    directory = settings.root / "reports"
-    path = directory / report_name(day.account, day.trading_date)
-    facts = facts_of(settings, day, backup_id)
-    page = render(facts)
+    path = settings.root / "reports" / report_name(day.account, day.trading_date)
+    page = render(facts_of(settings, day, backup_id))
 
     def holds() -> bool:
         with database.transaction() as connection:
@@ -33,10 +35,10 @@ def ensure_report_written(
         return written and row is not None and row.report_path == str(path)
 
     def write(_fence: int) -> Path:
-        written = write_daily_report(directory, facts)
+        durable.write_text(path, page)
         with database.transaction() as connection:
-            days.set_report(connection, day.account, day.trading_date, str(written))
-        return written
+            days.set_report(connection, day.account, day.trading_date, str(path))
+        return path
 
     if holds():
         return Unchanged(f"the report of {day} says all there is to say: {path}", path)
@@ -56,7 +58,22 @@ def facts_of(settings: Settings, day: Session, backup_id: str) -> DailyFacts:
         Unreachable: PostgreSQL does not answer.
         CheckFailed: The account never opened that day.
     """
+    with connect(settings.secret("trading_dsn"), application="daily_report") as connection:
+        with connection.transaction():
+            row = days.find(connection, day.account, day.trading_date)
+        backup, happened = _of_record(settings, row, backup_id)
+        return read_facts(
+            connection, day.account, day.trading_date, backup=backup, happenings=happened
+        )
+
+
+def _of_record(
+    settings: Settings, row: TradingDay | None, backup_id: str
+) -> tuple[DayBackup | None, Happenings]:
+    """Return the day's backup, and what happened from its opening to its close, or to now."""
     with connect(settings.secret("operations_dsn"), application="daily_report") as record:
         backup = day_backups.find(record, backup_id)
-    with connect(settings.secret("trading_dsn"), application="daily_report") as connection:
-        return read_facts(connection, day.account, day.trading_date, backup=backup)
+        if row is None:
+            return backup, NOTHING
+        closed_at = row.closed_at or SystemClock().now()
+        return backup, happenings.between(record, row.opened_at, closed_at)

@@ -14,6 +14,7 @@ from trading_core.domain.fills import Fill
 from trading_core.domain.market import Bar
 from trading_core.domain.orders import OrderStatus, OrderType, Side
 from trading_core.storage.operations.day_backups import DayBackup
+from trading_core.storage.operations.happenings import NOTHING, Happenings
 from trading_core.storage.trading.pnl import DailyPnl, EquityPoint
 from trading_core.storage.trading.positions import MarkedPosition
 
@@ -106,6 +107,7 @@ class DailyFacts:
         marks: Last known price of each symbol, in dollars.
         risk_events: Newest first.
         bars: Minute bars of each symbol, in time order.
+        happenings: Of the wall time from the day's opening to its close.
     """
 
     account: str
@@ -122,3 +124,4 @@ class DailyFacts:
     risk_events: tuple[RiskEvent, ...]
     reconciliation: Reconciliation | None
     backup: DayBackup | None
+    happenings: Happenings = NOTHING

@@ -7,9 +7,10 @@ from decimal import Decimal
 from enum import StrEnum
 
 from tasks.daily_report.facts import DailyFacts, DayOrder, RiskEvent
-from tasks.daily_report.wording import plural
+from tasks.report_page.wording import plural
 from trading_core.domain.money import to_cents
 from trading_core.domain.orders import OrderStatus
+from trading_core.performance.exposure import Exposure, exposure_by_minute
 from trading_core.storage.trading.pnl import EquityPoint
 
 # How many breaks a sentence can name and still be read at a glance.
@@ -181,11 +182,25 @@ def extremes(facts: DailyFacts) -> tuple[EquityPoint, EquityPoint] | None:
 
 def drawdown_usd(facts: DailyFacts) -> Decimal:
     """Return the deepest fall of the day's P&L from its highest point so far, never negative."""
-    peak = deepest = Decimal(0)
-    for point in facts.equity:
+    return -min(drawdowns_usd(facts.equity), default=Decimal(0))
+
+
+def exposure(facts: DailyFacts) -> list[Exposure]:
+    """Return what stood in the market at the end of each minute of the session."""
+    before = {one.position.symbol: one.position.quantity for one in facts.positions}
+    done = [one.fill for one in facts.fills]
+    for fill in done:
+        before[fill.symbol] = before.get(fill.symbol, 0) - fill.signed_quantity
+    return exposure_by_minute(before, done, facts.bars)
+
+
+def drawdowns_usd(curve: Sequence[EquityPoint]) -> list[Decimal]:
+    """Return how far the day's P&L stood below its high so far, never positive."""
+    peak, below = Decimal(0), list[Decimal]()
+    for point in curve:
         peak = max(peak, point.total_pnl_usd)
-        deepest = max(deepest, peak - point.total_pnl_usd)
-    return deepest
+        below.append(point.total_pnl_usd - peak)
+    return below
 
 
 def _pnl_point(facts: DailyFacts) -> str:

@@ -27,12 +27,18 @@ from trading_core.domain.orders import OrderStatus, OrderType, Side
 from trading_core.domain.positions import Position
 from trading_core.errors import CheckFailed
 from trading_core.storage.operations.day_backups import DayBackup
+from trading_core.storage.operations.happenings import NOTHING, Happenings
 from trading_core.storage.trading import days, pnl, positions, reconciliations
 from trading_core.storage.trading.positions import MarkedPosition
 
 
 def read_facts(
-    connection: Connection, account: str, trading_date: date, *, backup: DayBackup | None = None
+    connection: Connection,
+    account: str,
+    trading_date: date,
+    *,
+    backup: DayBackup | None = None,
+    happenings: Happenings = NOTHING,
 ) -> DailyFacts:
     """Return everything the report shows about one account's day.
 
@@ -41,13 +47,14 @@ def read_facts(
     Args:
         connection: Without a transaction under way.
         backup: The day's, as the catalogue of the operations database has it; None: none.
+        happenings: Of the day, as the operations database has them.
 
     Raises:
         CheckFailed: The account never opened that day.
     """
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        return _Reader(connection, account, trading_date).facts(backup)
+        return _Reader(connection, account, trading_date).facts(backup, happenings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,7 @@ class _Reader:
     account: str
     trading_date: date
 
-    def facts(self, backup: DayBackup | None) -> DailyFacts:
+    def facts(self, backup: DayBackup | None, happenings: Happenings) -> DailyFacts:
         day = days.find(self.connection, self.account, self.trading_date)
         if day is None:
             raise CheckFailed(
@@ -81,6 +88,7 @@ class _Reader:
             risk_events=self._risk_events(),
             reconciliation=self._reconciliation(),
             backup=backup,
+            happenings=happenings,
         )
 
     def _orders(self) -> tuple[DayOrder, ...]:

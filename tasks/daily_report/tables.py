@@ -1,101 +1,26 @@
-"""The facts as tables: the same rows for the page and for Prefect's table artifacts.
+"""The day as tables: the same rows for the page and for Prefect's table artifacts."""
 
-A cell keeps its value until it is shown, so that the page can colour a loss and an artifact can
-print it.
-"""
-
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from enum import Enum
 
-from tasks.daily_report import figures, wording
-from tasks.daily_report.facts import DailyFacts, Severity
+from tasks.daily_report import figures
+from tasks.daily_report.facts import DailyFacts
+from tasks.daily_report.figures import Share
+from tasks.report_page import wording
+from tasks.report_page.grid import Column, Kind, Table, Value
+from trading_core.performance.exposure import Exposure
 from trading_core.storage.trading.positions import MarkedPosition
 
 # The newest of the day; the rest is in the table risk_events (DAY-04, line 5).
 RISK_EVENTS_MAX = 20
 
-Value = Decimal | int | str | datetime | None
-
-
-class Kind(Enum):
-    """How the values of a column read."""
-
-    TEXT = "text"
-    COUNT = "count"
-    MONEY = "money"
-    CHANGE = "change"
-    PRICE = "price"
-    MARKET_TIME = "market_time"
-    SEVERITY = "severity"
-    FIGURE = "figure"  # already in words, with its unit
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column. A `secondary` one is left out where the screen is narrow."""
-
-    title: str
-    kind: Kind = Kind.TEXT
-    secondary: bool = False
-
-    def text(self, value: Value) -> str:
-        """Return a value as it is shown; a dash when there is none."""
-        match value:
-            case None | "":
-                return wording.ABSENT
-            case Decimal():
-                return _MONEY[self.kind](value)
-            case datetime():
-                return wording.market_time(value)
-            case int():
-                return wording.count(value)
-        return value
-
-    def tone(self, value: Value) -> str:
-        """Return the page's word for what a value means: `gain`, `loss`, `warning`, `critical`."""
-        if self.kind is Kind.CHANGE and isinstance(value, Decimal) and value:
-            return "gain" if value > 0 else "loss"
-        if self.kind is Kind.SEVERITY and value != Severity.INFO:
-            return str(value)
-        return ""
-
-    @property
-    def css(self) -> str:
-        """The page's classes for every cell of the column: `n` for figures, set to the right."""
-        return " ".join(["n"] * (self.kind in _FIGURES) + ["secondary"] * self.secondary)
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows under columns. `nothing` is the sentence that stands in for an empty table."""
-
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[Value, ...], ...]
-    nothing: str
-
-    @property
-    def largest_change_usd(self) -> Decimal:
-        """The largest profit or loss in the table, without its sign: the length of a full bar."""
-        changes = (
-            abs(value)
-            for row in self.rows
-            for column, value in zip(self.columns, row, strict=True)
-            if column.kind is Kind.CHANGE and isinstance(value, Decimal)
-        )
-        return max(changes, default=Decimal(0))
-
-    def artifact(self) -> list[dict[str, str]]:
-        """Return the rows as Prefect's table artifacts take them."""
-        return [
-            {
-                column.title: column.text(value)
-                for column, value in zip(self.columns, row, strict=True)
-            }
-            for row in self.rows
-        ]
+_SHARES = (
+    Column("Symbol"),
+    Column("Fills", Kind.COUNT, secondary=True),
+    Column("Shares", Kind.COUNT, secondary=True),
+    Column("P&L", Kind.CHANGE),
+)
 
 
 def summary(facts: DailyFacts) -> Table:
@@ -128,20 +53,26 @@ def summary(facts: DailyFacts) -> Table:
 
 def shares(facts: DailyFacts) -> Table:
     """Return the day's P&L by strategy and symbol, and what the day's fills do not explain."""
-    rows: list[tuple[Value, ...]] = [
-        (share.strategy, share.symbol, share.fill_count, share.traded_quantity, share.pnl_usd)
-        for share in figures.shares(facts)
-    ]
+    by_strategy: dict[str, list[Share]] = defaultdict(list)
+    for share in figures.shares(facts):
+        by_strategy[share.strategy].append(share)
+    rows: list[tuple[Value, ...]] = []
+    for strategy, parts in by_strategy.items():
+        rows += [(strategy, part.symbol, *_sum_of([part])) for part in parts]
+        if len(parts) > 1:
+            rows.append((strategy, "all", *_sum_of(parts)))
     if carried_usd := figures.carried_usd(facts):
         rows.append(("carried from earlier days, rounding", "", None, None, carried_usd))
-    columns = (
-        Column("Strategy"),
-        Column("Symbol"),
-        Column("Fills", Kind.COUNT, secondary=True),
-        Column("Shares", Kind.COUNT, secondary=True),
-        Column("P&L", Kind.CHANGE),
-    )
-    return Table(columns, tuple(rows), "Nothing was traded.")
+    return Table((Column("Strategy"), *_SHARES), tuple(rows), "Nothing was traded.")
+
+
+def symbol_shares(facts: DailyFacts) -> Table:
+    """Return the day's P&L by symbol, of all strategies."""
+    by_symbol: dict[str, list[Share]] = defaultdict(list)
+    for share in figures.shares(facts):
+        by_symbol[share.symbol].append(share)
+    rows = tuple((symbol, *_sum_of(by_symbol[symbol])) for symbol in sorted(by_symbol))
+    return Table(_SHARES, rows, "Nothing was traded.")
 
 
 def positions(facts: DailyFacts) -> Table:
@@ -255,6 +186,83 @@ def latencies(facts: DailyFacts) -> Table:
     return Table(columns, tuple(rows), "Nothing was timed.")
 
 
+def exposure(facts: DailyFacts) -> Table:
+    """Return what stood in the market: at its most, on average, and at the last minute."""
+    points = figures.exposure(facts)
+    columns = (
+        Column("When"),
+        *(Column(name, Kind.MONEY, secondary=True) for name in ("Long", "Short")),
+        Column("Gross", Kind.MONEY),
+        Column("Net", Kind.MONEY),
+        Column("Gross of equity", Kind.FIGURE),
+    )
+    if not points:
+        return Table(columns, (), "Nothing was held while the market traded.")
+    peak = max(points, key=lambda point: point.gross_usd)
+    mean_usd = sum((point.gross_usd for point in points), Decimal(0)) / len(points)
+    rows = (
+        _exposure_row(f"most, at {wording.market_time(peak.at)}", peak, facts),
+        ("average", None, None, mean_usd, None, _of_equity(mean_usd, facts)),
+        _exposure_row("at the last minute", points[-1], facts),
+    )
+    return Table(columns, rows, "")
+
+
+def alerts(facts: DailyFacts) -> Table:
+    """Return the alerts that fired while the day was open, and how fast each was answered."""
+    columns = (
+        Column("Received, UTC", Kind.WALL_TIME),
+        Column("Severity", Kind.SEVERITY, secondary=True),
+        Column("Alert"),
+        Column("Answered in", Kind.FIGURE),
+        Column("Lasted", Kind.FIGURE, secondary=True),
+    )
+    rows = tuple(
+        (
+            one.received_at,
+            one.severity,
+            one.name,
+            wording.span(one.response_seconds),
+            wording.span((one.resolved_at - one.starts_at).total_seconds())
+            if one.resolved_at
+            else "still firing",
+        )
+        for one in facts.happenings.alerts
+    )
+    return Table(columns, rows, "No alert fired.")
+
+
+def incidents(facts: DailyFacts) -> Table:
+    """Return the incidents that were opened while the day was open, and how each stands."""
+    columns = (
+        Column("Incident"),
+        Column("Severity", Kind.SEVERITY),
+        Column("What happened"),
+        Column("Began, UTC", Kind.WALL_TIME, secondary=True),
+        Column("Status", Kind.SEVERITY),
+    )
+    rows = tuple(
+        (one.id, one.severity, one.title, one.began_at, one.status)
+        for one in facts.happenings.incidents
+    )
+    return Table(columns, rows, "No incident was opened.")
+
+
+def copies(facts: DailyFacts) -> Table:
+    """Return every backup that was taken while the day was open."""
+    columns = (
+        Column("Backup"),
+        Column("Taken, UTC", Kind.WALL_TIME),
+        Column("Size", Kind.FIGURE),
+        Column("Restored, UTC", Kind.WALL_TIME),
+    )
+    rows = tuple(
+        (one.id, one.taken_at, wording.size(one.size_bytes), one.restored_at)
+        for one in facts.happenings.copies
+    )
+    return Table(columns, rows, "No backup was taken while the day was open.")
+
+
 def risk_events(facts: DailyFacts) -> Table:
     """Return the newest risk events, newest first; refused orders have a table of their own."""
     columns = (
@@ -292,6 +300,25 @@ def _sides(counted: object) -> str:
     return " and ".join(dict.fromkeys(str(side) for side in counted.values()))
 
 
+def _sum_of(parts: Sequence[Share]) -> tuple[Value, ...]:
+    """Return fills, shares and profit of several parts; no profit when one has none."""
+    known_usd = [part.pnl_usd for part in parts if part.pnl_usd is not None]
+    return (
+        sum(part.fill_count for part in parts),
+        sum(part.traded_quantity for part in parts),
+        sum(known_usd, Decimal(0)) if len(known_usd) == len(parts) else None,
+    )
+
+
+def _exposure_row(when: str, point: Exposure, facts: DailyFacts) -> tuple[Value, ...]:
+    figures_usd = (point.long_usd, point.short_usd, point.gross_usd, point.net_usd)
+    return (when, *figures_usd, _of_equity(point.gross_usd, facts))
+
+
+def _of_equity(amount_usd: Decimal, facts: DailyFacts) -> str:
+    return wording.percent(amount_usd, facts.pnl.start_equity_usd if facts.pnl else 0)
+
+
 def _position_row(held: MarkedPosition) -> tuple[Value, ...]:
     position, price_usd = held.position, held.price_usd
     side = "long" if position.quantity > 0 else "short"
@@ -304,11 +331,3 @@ def _position_row(held: MarkedPosition) -> tuple[Value, ...]:
         )
     )
     return (position.symbol, side, position.quantity, position.entry_price_usd, price_usd, *worth)
-
-
-_FIGURES = (Kind.COUNT, Kind.MONEY, Kind.CHANGE, Kind.PRICE, Kind.FIGURE)
-_MONEY = {
-    Kind.MONEY: wording.money,
-    Kind.CHANGE: wording.change,
-    Kind.PRICE: wording.price,
-}

@@ -24,7 +24,7 @@ TOUCHES = {
     *("begin", "cancel", "cancel_all", "close_day", "delete", "enable", "end", "freeze_day"),
     *("halt_core", "mark_day", "mkdir", "pause_session", "post", "put", "rename"),
     *("reset_breaker", "save", "set_report", "set_verified", "submit", "unlink"),
-    *("write_bytes", "write_daily_report", "write_json", "write_text"),
+    *("write_bytes", "write_json", "write_text"),
 }
 
 Rule = Callable[[Source], Iterator[str]]

@@ -21,6 +21,7 @@ from trading_core.domain.money import CENT
 from trading_core.domain.orders import OrderStatus, OrderType, Side
 from trading_core.domain.positions import Position
 from trading_core.storage.operations.day_backups import DayBackup
+from trading_core.storage.operations.happenings import Alert, Copy, Happenings, Incident
 from trading_core.storage.trading.pnl import DailyPnl, EquityPoint
 from trading_core.storage.trading.positions import MarkedPosition
 
@@ -143,6 +144,47 @@ def busy_day() -> DailyFacts:
             },
             (),
             WALL - timedelta(seconds=12),
+        ),
+        happenings=_happenings(),
+    )
+
+
+def _happenings() -> Happenings:
+    fired = WALL - timedelta(hours=3)
+    seconds = timedelta(seconds=1)
+    return Happenings(
+        alerts=(
+            Alert(
+                name="MarketDataDisconnected",
+                severity="critical",
+                starts_at=fired,
+                received_at=fired + 4 * seconds,
+                resolved_at=fired + 96 * seconds,
+                runbook="market-data-disconnected",
+                answered_at=fired + 5 * seconds,
+            ),
+        ),
+        incidents=(
+            Incident(
+                id="INC-20260302-001",
+                severity="P1",
+                title="The primary feed was lost, trading was halted",
+                status="closed",
+                began_at=fired,
+                detected_at=fired + 4 * seconds,
+                contained_at=fired + 5 * seconds,
+                closed_at=fired + 700 * seconds,
+            ),
+        ),
+        copies=(
+            Copy(
+                id="primary/2026-03-02T1130Z",
+                kind="base",
+                size_bytes=9_120_442,
+                taken_at=WALL - timedelta(hours=4),
+                restored_at=WALL - timedelta(hours=4) + 21 * seconds,
+                restore_seconds=14.2,
+            ),
         ),
     )
 

@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tasks.daily_report.write import write_daily_report
+from tasks.daily_report.render import render
 from tests.tasks.daily_report.sample import busy_day
 
 pytestmark = pytest.mark.needs("chromium")
@@ -34,7 +34,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_daily_report(tmp_path_factory.mktemp("reports"), busy_day())
+    page = tmp_path_factory.mktemp("reports") / "report.html"
+    page.write_text(render(busy_day()), encoding="utf-8")
+    return page
 
 
 @pytest.mark.parametrize("width", [360, 390, 700, 1200])

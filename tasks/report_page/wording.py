@@ -39,9 +39,35 @@ def percent(part: Decimal | int, whole: Decimal | int) -> str:
     return f"{Decimal(part) / Decimal(whole) * 100:,.2f} %".replace("-", MINUS)
 
 
+def ratio(number: float | Decimal | None, decimals: int = 2) -> str:
+    """Return a plain number such as a Sharpe ratio; a dash when there is none."""
+    if number is None:
+        return ABSENT
+    return f"{number:,.{decimals}f}".replace("-", MINUS)
+
+
+def share(part: float | Decimal | None) -> str:
+    """Return a part of one in percent with two decimals; a dash when there is none."""
+    return ABSENT if part is None else f"{part * 100:,.2f} %".replace("-", MINUS)
+
+
+def basis_points(number: Decimal | None) -> str:
+    """Return hundredths of a per cent with one decimal and their sign; a dash when none."""
+    if number is None:
+        return ABSENT
+    rounded = round(number, 1) or Decimal("0.0")
+    return f"{rounded:+,.1f} bp".replace("-", MINUS).replace("+0.0", "0.0")
+
+
 def market_time(moment: datetime) -> str:
     """Return a market time as the exchange's clock shows it: `09:31`."""
     return f"{moment.astimezone(EXCHANGE_ZONE):%H:%M}"
+
+
+def short_wall_time(moment: datetime) -> str:
+    """Return a wall time for a table, in UTC, to the minute: `2 Mar 21:04`."""
+    at = moment.astimezone(UTC)
+    return f"{at.day} {at:%b %H:%M}"
 
 
 def wall_time(moment: datetime) -> str:
@@ -60,6 +86,20 @@ def duration(nanoseconds: int) -> str:
         if nanoseconds >= size:
             return f"{_three_figures(Decimal(nanoseconds) / size)} {unit}"
     return f"{nanoseconds} ns"
+
+
+def span(seconds: float | None) -> str:
+    """Return a span of time as people say it: `42.1 s`, `4 min 05 s`, `2 h 30 min`, `3.1 d`."""
+    if seconds is None:
+        return ABSENT
+    if seconds < 60:
+        return duration(round(seconds * 1_000_000_000)) if seconds else "0 s"
+    whole = round(seconds)
+    if whole < 3_600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 2 * 86_400:
+        return f"{whole // 3_600} h {whole % 3_600 // 60:02d} min"
+    return f"{seconds / 86_400:,.1f} d"
 
 
 def size(size_bytes: int) -> str:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.daily_report import wording
+from tasks.report_page import wording
 
 cents = st.integers(-(10**14), 10**14).map(lambda number: Decimal(number) / 100)
 

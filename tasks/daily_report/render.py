@@ -1,4 +1,4 @@
-"""Make the page of one day: one file, complete in itself, that asks the network for nothing."""
+"""The page of one day, of its facts."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from tasks.daily_report import figures, pictures, tables, wording
+from tasks.daily_report import execution, figures, pictures, tables
 from tasks.daily_report.facts import DailyFacts, DayFill, Source
-from trading_core import durable
+from tasks.report_page import drawing
+from tasks.report_page.page import render_page
 from trading_core.domain.orders import Side
 
 # More pictures than this are no longer looked at; the tables have the rest.
@@ -34,41 +34,20 @@ def report_name(account: str, trading_date: date) -> str:
     return f"report-{trading_date.isoformat()}-{account}.html"
 
 
-def write_daily_report(directory: Path, facts: DailyFacts) -> Path:
-    """Write the report of a day, replacing an earlier one in a single step.
-
-    The same facts give the same bytes. A reader sees the old page or the new one, never half.
-
-    Args:
-        directory: Made when it is missing.
-        facts: See `reading.read_facts`.
-
-    Returns:
-        The path of the page.
-    """
-    path = directory / report_name(facts.account, facts.trading_date)
-    durable.write_text(path, render(facts))
-    return path
-
-
 def render(facts: DailyFacts) -> str:
-    """Return the page as text."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    """Return the page as text; the same facts give the same bytes."""
     shown = tuple(_symbol_pictures(facts))
-    return environment.get_template("page.html.j2").render(
+    return render_page(
+        Path(__file__).with_name("page.html.j2"),
+        is_synthetic=facts.source is Source.SYNTHETIC,
         facts=facts,
         figures=figures,
         tables=tables,
-        words=wording,
-        is_synthetic=facts.source is Source.SYNTHETIC,
-        session_wide=_session(facts, pictures.WIDE_INCHES),
-        session_narrow=_session(facts, pictures.NARROW_INCHES),
+        execution=execution,
+        exposure_wide=_exposure(facts, drawing.BAND_INCHES),
+        exposure_narrow=_exposure(facts, drawing.NARROW_BAND_INCHES),
+        session_wide=_session(facts, drawing.WIDE_INCHES),
+        session_narrow=_session(facts, drawing.NARROW_INCHES),
         symbol_pictures=shown,
         symbols_left_out=len({done.fill.symbol for done in facts.fills}) - len(shown),
         latency_picture=Markup(pictures.latency_histogram(figures.acknowledge_ns(facts))),
@@ -78,6 +57,11 @@ def render(facts: DailyFacts) -> str:
 def _session(facts: DailyFacts, size_inches: tuple[float, float]) -> Markup:
     # The picture escapes what it is given; nothing else in it is ours to escape.
     return Markup(pictures.session_curve(facts, size_inches) if facts.equity else "")
+
+
+def _exposure(facts: DailyFacts, size_inches: tuple[float, float]) -> Markup:
+    points = figures.exposure(facts)
+    return Markup(pictures.exposure_curve(points, size_inches) if points else "")
 
 
 def _symbol_pictures(facts: DailyFacts) -> Iterator[SymbolPicture]:

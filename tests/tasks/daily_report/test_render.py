@@ -1,14 +1,12 @@
 import html.parser
-import os
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from tasks.daily_report import wording
 from tasks.daily_report.facts import DailyFacts, Source
-from tasks.daily_report.write import SYMBOL_PICTURES_MAX, render, write_daily_report
+from tasks.daily_report.render import SYMBOL_PICTURES_MAX, render, report_name
+from tasks.report_page import wording
 from tests.tasks.daily_report.sample import a_fill, an_order, busy_day, quiet_day
 from trading_core.domain.orders import OrderStatus
 
@@ -63,8 +61,8 @@ def test_the_page_opens_with_the_verdict_and_the_profit_to_the_cent(busy_page: s
 
 
 def test_the_page_has_every_picture(busy_page: str) -> None:
-    # Two of the session (wide and narrow), one of each of four symbols, one of latency.
-    assert _Markup(busy_page).pictures == 7
+    # Two of the session and of exposure (wide and narrow), four symbols, one of latency.
+    assert _Markup(busy_page).pictures == 9
 
 
 def test_pictures_take_their_colours_from_the_page(busy_page: str) -> None:
@@ -126,34 +124,9 @@ def test_only_the_most_traded_symbols_are_drawn_and_the_rest_counted() -> None:
     assert "3 more symbols traded" in page
 
 
-def test_the_same_facts_give_the_same_bytes(tmp_path: Path, busy_page: str) -> None:
-    path = write_daily_report(tmp_path / "new", busy_day())
-
-    assert path == tmp_path / "new" / "report-2013-10-07-PA0000001.html"
-    assert path.read_text(encoding="utf-8") == busy_page
+def test_the_same_facts_give_the_same_bytes(busy_page: str) -> None:
+    assert render(busy_day()) == busy_page
 
 
-def test_writing_again_replaces_the_page_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
-    first = write_daily_report(tmp_path, replace(quiet_day(), closed_at=None))
-    again = write_daily_report(tmp_path, quiet_day())
-
-    assert first == again
-    assert "Ready to close" not in again.read_text(encoding="utf-8")
-    assert list(tmp_path.iterdir()) == [again]
-
-
-def test_a_write_that_fails_half_way_leaves_the_old_page(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = write_daily_report(tmp_path, quiet_day())
-    before = path.read_bytes()
-
-    def full_disk(_descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(OSError, match="No space left"):
-        write_daily_report(tmp_path, replace(quiet_day(), closed_at=None))
-
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
+def test_a_day_has_one_file_name() -> None:
+    assert report_name("PA0000001", busy_day().trading_date) == "report-2013-10-07-PA0000001.html"

@@ -69,6 +69,27 @@ SCHEDULES: tuple[Schedule, ...] = (
         kept="record 2 years",
         parameters={"requested_by": "schedule"},
     ),
+    Schedule(
+        "archive-logs",
+        cron="30 16 * * *",
+        says="16:30, every day",
+        kept="archives 90 days",
+        parameters={"requested_by": "schedule"},
+    ),
+    Schedule(
+        "back-up-configuration",
+        cron="45 0 * * *",
+        says="00:45, every day",
+        kept="archives 90 days",
+        parameters={"requested_by": "schedule"},
+    ),
+    Schedule(
+        "maintain-database",
+        cron="30 4 * * 0",
+        says="04:30, Sunday",
+        kept="record 2 years",
+        parameters={"requested_by": "schedule"},
+    ),
 )
 
 

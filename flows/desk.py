@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import psycopg
@@ -19,6 +19,7 @@ from prefect.context import FlowRunContext
 from infra.placement import Placement
 from infra.postgres.restoring.restore import Restore
 from infra.sites import site
+from tasks.backup.archives import Shelf
 from tasks.backup.base_backups import BaseVault
 from tasks.closing.backups import Vault
 from tasks.closing.trading_day import backup_of
@@ -44,7 +45,7 @@ from trading_core.broker.client import Broker
 from trading_core.broker.contract import TradingApi
 from trading_core.clock import SystemClock
 from trading_core.errors import CheckFailed, TradingError, Unreachable
-from trading_core.ledger.session import Session, current_session
+from trading_core.ledger.session import Session, current_session, trading_date_of
 from trading_core.settings import Settings
 from trading_core.storage.connect import Database, connect
 from trading_core.storage.operations.fences import next_fence
@@ -122,6 +123,16 @@ class Desk:
     def window_after_gap(self) -> str:
         """The window of the base backup that a broken log asks for."""
         return self.base_vault.window_after_gap(backup_window())
+
+    @property
+    def log_archives(self) -> Shelf:
+        """Where the archives of the services' logs lie."""
+        return Shelf(self.settings, "logs")
+
+    @property
+    def configuration_archives(self) -> Shelf:
+        """Where the archives of the configuration lie."""
+        return Shelf(self.settings, "configuration")
 
     def sites(self, to: str) -> Sites:
         """Return the sites of a switch to the one called `to`."""
@@ -222,6 +233,11 @@ def backup_window(named: str | None = None, hours: int = 6) -> str:
         return named
     now = SystemClock().now()
     return f"{now.replace(hour=now.hour - now.hour % hours):%Y-%m-%dT%H00Z}"
+
+
+def wall_date() -> date:
+    """Return the exchange's date by this machine's clock: what is done daily needs no exchange."""
+    return trading_date_of(SystemClock().now())
 
 
 @contextmanager

@@ -4,13 +4,16 @@ Importing Prefect takes seconds, and a person waits for this. Answers become sma
 nothing of Prefect's own shapes goes further.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Self
 
 import httpx
 
+from deployments.incident_runner.wake import wake
+from infra.embedded.prefect import INCIDENT_POOL
 from trading_core.clock import SystemClock
 from trading_core.errors import CheckFailed, ConfigurationError, Unreachable
 from trading_core.settings import Settings
@@ -106,8 +109,20 @@ class Artifact:
 class Orchestrator:
     """A client of Prefect's server. Close it, or use it in a `with` block."""
 
-    def __init__(self, api_url: str, *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        api_url: str,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Make one.
+
+        Args:
+            wake: Called when a run was created that the warm executor is to take.
+        """
         self.api_url = api_url
+        self._wake = wake
         self._client = httpx.Client(
             base_url=api_url,
             timeout=_ANSWER_WITHIN_SECONDS,
@@ -118,7 +133,7 @@ class Orchestrator:
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Return a client of this stack's server."""
-        return cls(f"{settings.url('prefect_server')}/api")
+        return cls(f"{settings.url('prefect_server')}/api", wake=partial(wake, settings))
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -184,7 +199,10 @@ class Orchestrator:
                 f"{deployment.name}: expected parameters that fit, was: {_detail(answer)}",
                 next_step=f"correct them: {_parameters_in_words(deployment)}",
             )
-        return _flow_run(self._content(answer))
+        created = _flow_run(self._content(answer))
+        if deployment.pool == INCIDENT_POOL:
+            self._wake()
+        return created
 
     def run(self, run_id: str) -> FlowRun:
         """Return one run as it is now."""

@@ -1,15 +1,16 @@
-"""The warm executor over HTTP (8086): how it is and what it runs. It is asked for nothing else."""
+"""The warm executor over HTTP (8086): how it is, what it runs, and that there is something new."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from deployments.incident_runner.calendar_watch import CalendarWatch
 from deployments.incident_runner.executor import Runs, WarmExecutor
+from deployments.incident_runner.wake import PATH
 from trading_core.clock import SystemClock
 from trading_core.metrics import Metrics
-from trading_core.service import build_app
+from trading_core.service import build_app, require_control
 from trading_core.settings import Settings
 
 NAME = "incident_runner"
@@ -35,7 +36,7 @@ def incident_runner_app(settings: Settings) -> FastAPI:
         with executor:
             yield
 
-    return build_app(
+    app = build_app(
         NAME,
         settings,
         checks={"prefect": executor.health},
@@ -43,3 +44,10 @@ def incident_runner_app(settings: Settings) -> FastAPI:
         metrics=metrics,
         running=running(),
     )
+
+    @app.post(PATH, dependencies=[Depends(require_control)])
+    def wake() -> dict[str, bool]:
+        executor.wake()
+        return {"looks": True}
+
+    return app

@@ -23,7 +23,8 @@ from trading_core.settings import Settings
 
 WORKER = "incident_runner"
 
-_LOOK_EVERY_SECONDS = 0.15
+# By itself: for runs that Prefect's own page or a schedule made. Ours say that they are there.
+_LOOK_EVERY_SECONDS = 1.0
 _TRY_AGAIN_SECONDS = 1.0
 _REPORT_EVERY_SECONDS = 10.0
 _RUNS_AT_ONCE = 8
@@ -53,6 +54,7 @@ class WarmExecutor:
         self._ended = metrics.counter("incident_runs_total")
         self._threads = ThreadPoolExecutor(_RUNS_AT_ONCE, thread_name_prefix="run")
         self._stopping = Event()
+        self._woken = Event()
         self._turn = Lock()
         self._running: dict[str, Any] = {}
         self._trouble = "not warm yet"
@@ -64,6 +66,7 @@ class WarmExecutor:
 
     def __exit__(self, *_exit: object) -> None:
         self._stopping.set()
+        self._woken.set()
         self._thread.join(timeout=10)
         with self._turn:
             under_way = list(self._running.values())
@@ -72,6 +75,10 @@ class WarmExecutor:
             log.error("runs are left to the next process", count=len(left))
         self._threads.shutdown(wait=not left, cancel_futures=True)
         self._orchestrator.close()
+
+    def wake(self) -> None:
+        """Look for runs now."""
+        self._woken.set()
 
     def running(self) -> tuple[str, ...]:
         """Return the ids of the runs under way."""
@@ -91,8 +98,10 @@ class WarmExecutor:
                 if stopwatch_seconds() - reported_seconds > _REPORT_EVERY_SECONDS:
                     self._until_done(self._report)
                     reported_seconds = stopwatch_seconds()
+                # Before looking, not after: what is told meanwhile is looked for next.
+                self._woken.clear()
                 self._until_done(lambda: self._take(engine))
-                self._stopping.wait(_LOOK_EVERY_SECONDS)
+                self._woken.wait(_LOOK_EVERY_SECONDS)
 
     def _until_done(self, work: Callable[[], None]) -> None:
         """Try until it worked: a server that is away comes back."""

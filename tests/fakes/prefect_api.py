@@ -15,11 +15,13 @@ class FakePrefect:
     Attributes:
         away: It answers 503 to everything.
         runs: Each run as it was asked for, by its idempotency key.
+        pools: The work pool of a deployment, by its name, where that matters.
     """
 
     def __init__(self, **schemas: tuple[str, ...]) -> None:
         self.away = False
         self.runs: dict[str, dict[str, Any]] = {}
+        self.pools: dict[str, str] = {}
         self._schemas = {name.replace("_", "-"): names for name, names in schemas.items()}
 
     def transport(self) -> httpx.MockTransport:
@@ -50,6 +52,7 @@ class FakePrefect:
             "version": "1",
             "tags": [],
             "schedules": [],
+            "work_pool_name": self.pools.get(name),
             "parameter_openapi_schema": {"properties": properties},
         }
 

@@ -26,16 +26,25 @@ EXPOSITION_TYPE = CONTENT_TYPE_LATEST
 _LATENCY_BUCKETS_SECONDS = (
     0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
 )  # fmt: skip
+# A microsecond to a millisecond: where its limit of 100 µs lies in the middle.
+_CHECK_BUCKETS_SECONDS = (
+    1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 1e-2, 1e-1,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One row: what is measured, in the unit the name ends with."""
+    """One row: what is measured, in the unit the name ends with.
+
+    Attributes:
+        buckets: Of a histogram, their upper bounds.
+    """
 
     name: str
     kind: Literal["counter", "gauge", "histogram"]
     help: str
     labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = _LATENCY_BUCKETS_SECONDS
 
 
 CATALOGUE: tuple[Metric, ...] = (
@@ -56,7 +65,12 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("execution_orders_filled_total", "counter", "Orders completely filled."),
     Metric("risk_checks_performed_total", "counter", "Pre-trade checks made."),
     Metric("risk_checks_failed_total", "counter", "Pre-trade checks that refused.", ("code",)),
-    Metric("risk_check_duration_seconds", "histogram", "Time of one pre-trade check."),
+    Metric(
+        "risk_check_duration_seconds",
+        "histogram",
+        "Time of one pre-trade check.",
+        buckets=_CHECK_BUCKETS_SECONDS,
+    ),
     Metric("risk_circuit_breaker_active", "gauge", "1 while the circuit breaker is open."),
     Metric(
         "risk_circuit_breaker_opened_seconds",
@@ -154,7 +168,7 @@ class Metrics:
                 row.help,
                 row.labels,
                 registry=self._registry,
-                buckets=_LATENCY_BUCKETS_SECONDS,
+                buckets=row.buckets,
             )
             self._made[name] = found
         return found

@@ -12,14 +12,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from trading_core.errors import ConfigurationError
 from trading_core.live_secret import SecretFile
 from trading_core.services import SERVICES, service
+from trading_core.status.indicators import Limits, faults_of
 
 _PREFIX = "TRADEOPS_"
+# Settings that are tables, said as JSON.
+_TABLES = ("ports", "hosts", "indicators")
 
 
 class Settings(BaseSettings):
@@ -150,6 +153,35 @@ class Settings(BaseSettings):
         le=100,
         description="Disk use above which the pre-market check warns.",
     )
+    indicators: dict[str, Limits] = Field(
+        default_factory=dict,
+        description="Limits of indicators that differ from the table, as JSON: "
+        '{"cpu_used_percent": {"warning": 85, "critical": 95}}.',
+    )
+    indicator_window_seconds: float = Field(
+        default=300.0,
+        ge=10,
+        le=86_400,
+        description="Over how long rates, shares and quantiles are taken.",
+    )
+    service_memory_mb_max: float = Field(
+        default=1024.0,
+        ge=64,
+        description="Memory that one service of ours may take; the largest is held against it.",
+    )
+    status_every_seconds: float = Field(
+        default=15.0,
+        ge=0.5,
+        le=300,
+        description="How often the gateway measures the state of the whole system.",
+    )
+
+    @field_validator("indicators")
+    @classmethod
+    def _indicators_make_sense(cls, others: dict[str, Limits]) -> dict[str, Limits]:
+        if faults := faults_of(others):
+            raise ValueError("; ".join(faults))
+        return others
 
     def port(self, name: str) -> int:
         """Return the TCP port of a service of the table, by name or alias."""
@@ -231,11 +263,11 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """Return the variables that make a child process read these same settings."""
-        ours_alone = {"ports", "hosts", "postgres_dsn", "operations_postgres_dsn", "token_file"}
+        ours_alone = {"postgres_dsn", "operations_postgres_dsn", "token_file", *_TABLES}
         values = self.model_dump(mode="json", exclude_none=True, exclude=ours_alone)
         variables = {f"{_PREFIX}{name.upper()}": str(value) for name, value in values.items()}
         variables[f"{_PREFIX}STATE_DIR"] = str(self.root)
-        for name, table in (("PORTS", self.ports), ("HOSTS", self.hosts)):
+        for name, table in self.model_dump(mode="json", include=set(_TABLES)).items():
             if table:
-                variables[f"{_PREFIX}{name}"] = json.dumps(table, sort_keys=True)
+                variables[f"{_PREFIX}{name.upper()}"] = json.dumps(table, sort_keys=True)
         return variables

@@ -63,6 +63,13 @@ SCHEDULES: tuple[Schedule, ...] = (
         parameters={"requested_by": "schedule"},
     ),
     Schedule(
+        "health-check",
+        cron="*/5 * * * *",
+        says="every five minutes",
+        kept="record 30 days",
+        parameters={"requested_by": "schedule"},
+    ),
+    Schedule(
         "check-recovery-site",
         cron="30 8 * * 1",
         says="08:30, Monday",

@@ -1,7 +1,11 @@
-"""The trading database: whether it answers, with the schema this code was written for."""
+"""The trading database: whether it answers, with the right schema, and how it bears its load."""
 
+from tasks.health.readings import as_result, measured
 from tasks.kernel import CheckResult, Verdict, check
+from trading_core.clock import seconds
 from trading_core.errors import Unreachable
+from trading_core.settings import Settings
+from trading_core.status.probes import database as probe
 from trading_core.storage.connect import Database
 
 
@@ -23,4 +27,30 @@ def check_database(database: Database) -> CheckResult:
         f"answers, schema version {version or 'none'}",
         expected,
         {"schema_version": version},
+    )
+
+
+@check(within=seconds(8))
+def check_database_load(settings: Settings, database: Database) -> CheckResult:
+    """Hold answer, connections, long queries, idle transactions and locks to limits (HLT-25)."""
+    result = as_result(measured(settings, *probe.NAMES))
+    with database.transaction() as connection:
+        waiting = connection.execute(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        ).fetchone() or (0,)
+        size = connection.execute(
+            "SELECT pg_database_size(current_database()) / 1e6"
+        ).fetchone() or (0,)
+    evidence = {**result.evidence, "locks_waited_for": waiting[0], "size_mb": float(size[0])}
+    found = f"{result.found}; {waiting[0]} wait for a lock, {size[0]:.0f} MB"
+    blocked = waiting[0] > 0 and result.verdict is Verdict.PASS
+    verdict = Verdict.WARN if blocked else result.verdict
+    return CheckResult(
+        verdict,
+        found,
+        f"{result.expected}; nobody waits for a lock",
+        evidence,
+        result.value,
+        result.limit,
+        result.unit,
     )

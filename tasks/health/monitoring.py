@@ -5,12 +5,14 @@ from prometheus_api_client.exceptions import PrometheusApiClientException
 from requests import RequestException
 from urllib3.util.retry import Retry
 
+from tasks.health.readings import as_result
 from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check, current_run
 from trading_core.clock import poll, seconds
 from trading_core.errors import TradingError
 from trading_core.peers import Peer
 from trading_core.services import SERVICES
 from trading_core.settings import Settings
+from trading_core.status.monitoring import measure_monitoring
 from trading_core.storage.connect import Database
 from trading_core.storage.operations import notices
 
@@ -42,6 +44,12 @@ def check_monitoring(settings: Settings) -> CheckResult:
         expected,
         {"unseen": unseen},
     )
+
+
+@check(within=seconds(6))
+def check_scraping(settings: Settings) -> CheckResult:
+    """Ask Prometheus for its targets, its rules and what fires (HLT-24)."""
+    return as_result(measure_monitoring(settings))
 
 
 @action

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -11,6 +12,7 @@ from prefect.futures import PrefectFuture
 
 from tasks.kernel.change import Outcome
 from tasks.kernel.check import CheckResult, Verdict
+from trading_core.clock import stopwatch_seconds
 from trading_core.errors import CheckFailed, NotVerified
 
 
@@ -96,15 +98,25 @@ class Checklist:
 def collect(
     asked: Mapping[str, PrefectFuture[CheckResult]],
     needs: Mapping[str, tuple[str, ...]] | None = None,
+    within: timedelta | None = None,
 ) -> Checklist:
     """Wait for every check, and report all of them; one that crashed is UNKNOWN.
 
     Args:
+        within: For how long; whatever has no result by then is UNKNOWN. None: until all have.
         asked: The checks under way, by the name of their line, in the order to report.
         needs: Lines that cannot be measured while another line is red. Such a line says so,
             and which, instead of repeating the same failure in other words.
     """
-    return settle({name: _result_of(future) for name, future in asked.items()}, needs)
+    began_seconds = stopwatch_seconds()
+
+    def left_seconds() -> float | None:
+        if within is None:
+            return None
+        return max(within.total_seconds() - (stopwatch_seconds() - began_seconds), 0.001)
+
+    results = {name: _result_of(future, left_seconds()) for name, future in asked.items()}
+    return settle(results, needs)
 
 
 def confirmed(steps: Mapping[str, State[Outcome[Any]]]) -> Checklist:
@@ -165,9 +177,12 @@ def _confirmation(state: State[Outcome[Any]]) -> CheckResult:
     return CheckResult(Verdict.FAIL, str(outcome), "done and verified")
 
 
-def _result_of(future: PrefectFuture[CheckResult]) -> CheckResult:
+def _result_of(future: PrefectFuture[CheckResult], timeout_seconds: float | None) -> CheckResult:
     # The future promises a result, and hands out the error instead when the task crashed.
-    answer: object = future.result(raise_on_failure=False)
+    try:
+        answer: object = future.result(timeout=timeout_seconds, raise_on_failure=False)
+    except TimeoutError:
+        return CheckResult(Verdict.UNKNOWN, "no result when time was up", "a measurement")
     if isinstance(answer, CheckResult):
         return answer
     return CheckResult(Verdict.UNKNOWN, f"could not be measured: {answer}", "a measurement")

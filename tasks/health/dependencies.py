@@ -1,0 +1,109 @@
+"""What the desk stands on and does not own: one verdict for each, and who needs it (HLT-19)."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from infra.bucket import Bucket
+from infra.secret_store import open_store
+from infra.slack import Slack
+from tasks.kernel import CheckResult, Verdict, check
+from tasks.trading.control import Core
+from trading_core.broker.contract import TradingApi
+from trading_core.clock import seconds
+from trading_core.errors import CheckFailed, Unreachable
+from trading_core.settings import Settings
+from trading_core.status.budget import together
+from trading_core.status.probes import cache
+from trading_core.storage.connect import connect
+
+_EACH_WITHIN = seconds(6)
+# Without it there is no trading; the rest is repaired while trading goes on.
+_VITAL = ("PostgreSQL", "broker", "data feeds")
+_NEEDED_BY = {
+    "PostgreSQL": "every service of the core",
+    "operations database": "every runbook",
+    "Redis": "market_data",
+    "bucket": "wal_archive, back-up-database",
+    "broker": "trade_executor, market_data",
+    "data feeds": "strategy_engine, risk_manager",
+    "secret store": "rotations",
+    "Slack": "people",
+}
+
+
+@check(within=seconds(8))
+def check_dependencies(settings: Settings, core: Core, broker: TradingApi) -> CheckResult:
+    """Ask each dependency whether it answers us, all at once; nothing is written to any."""
+    asked: Mapping[str, Callable[[], str]] = {
+        "PostgreSQL": partial(_database, settings, "trading_dsn"),
+        "operations database": partial(_database, settings, "operations_dsn"),
+        "Redis": partial(_redis, settings),
+        "bucket": partial(_bucket, settings),
+        "broker": partial(_broker, broker),
+        "data feeds": partial(_feeds, core),
+        "secret store": partial(_secret_store, settings),
+        "Slack": partial(_slack, settings),
+    }
+    answers = together(asked, dict.fromkeys(asked, _EACH_WITHIN))
+    bad = {name: str(one) for name, one in answers.items() if isinstance(one, Exception)}
+    words = "; ".join(f"{name}: {why} (needed by {_NEEDED_BY[name]})" for name, why in bad.items())
+    verdict = Verdict.WARN if bad else Verdict.PASS
+    if any(name in _VITAL for name in bad):
+        verdict = Verdict.FAIL
+    return CheckResult(
+        verdict,
+        words or f"{len(answers)} of {len(answers)} answer",
+        f"{len(answers)} of {len(answers)} answer",
+        {name: str(one) for name, one in answers.items()},
+        len(answers) - len(bad),
+        len(answers),
+    )
+
+
+def _database(settings: Settings, dsn: str) -> str:
+    with connect(settings.secret(dsn), application="status") as connection:
+        connection.execute("SELECT 1")
+    return "answers"
+
+
+def _redis(settings: Settings) -> str:
+    with cache.opened(settings) as client:
+        client.ping()
+    return "answers"
+
+
+def _bucket(settings: Settings) -> str:
+    return f"{len(Bucket.of(settings).keys('base/'))} objects"
+
+
+def _broker(broker: TradingApi) -> str:
+    try:
+        return f"account {broker.account().account_number}"
+    except CheckFailed as error:
+        return f"it answers, without an account: {error}"  # no session is open there
+
+
+def _feeds(core: Core) -> str:
+    status = core.feeds()
+    if not (status.connected or status.backup_reachable):
+        raise Unreachable(
+            "data feeds: expected one that works, was none",
+            next_step="call the provider; trading must stop without a feed",
+        )
+    return "primary" if status.connected else "backup only"
+
+
+def _secret_store(settings: Settings) -> str:
+    open_store(settings)
+    return settings.secret_store
+
+
+def _slack(settings: Settings) -> str:
+    if Slack.of(settings) is None:
+        if settings.slack_endpoint is None:
+            return "not configured: notices go to the log"
+        raise CheckFailed(
+            "Slack: expected a token for its endpoint, was none",
+            next_step="write the token to the secret slack_token",
+        )
+    return "configured"

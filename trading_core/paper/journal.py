@@ -10,6 +10,7 @@ import json
 import os
 import zlib
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from trading_core.errors import InvariantViolated, Unreachable
@@ -18,12 +19,21 @@ Record = dict[str, Any]
 
 
 class Journal:
-    """An open journal. Not for several threads."""
+    """An open journal. Written by one thread; another one may flush.
+
+    Attributes:
+        grouped: Whether `append` leaves the flush to whoever answers, so that one flush carries
+            many records. Nobody may hear of a record before `flush` has returned.
+        written: How many records were written.
+        flushed: How many of them are on the disk for certain.
+    """
 
     def __init__(self, path: Path, records: int) -> None:
+        self.grouped = False
+        self.written = self.flushed = records
         self._path = path
-        self._records = records
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
+        self._flushing = Lock()
         self._failed = ""
 
     @property
@@ -36,11 +46,14 @@ class Journal:
         self._failed = reason
 
     def close(self) -> None:
-        """Close the file."""
-        os.close(self._file)
+        """Close the file; what was written is on the disk, unless the journal has failed."""
+        if self.flushed < self.written and not self._failed:
+            self.flush()
+        with self._flushing:
+            os.close(self._file)
 
     def append(self, record: Record) -> None:
-        """Put a record on the disk; return once it is there.
+        """Put a record on the disk; return once it is there, or written when `grouped`.
 
         Raises:
             Unreachable: The disk did not take it. After a failed write the record is taken out
@@ -50,19 +63,33 @@ class Journal:
         if self._failed:
             raise self._refused(self._failed)
         end = os.fstat(self._file).st_size
-        line = _line({"n": self._records + 1, **record})
+        line = _line({"n": self.written + 1, **record})
         try:
             if os.write(self._file, line) != len(line):
                 raise OSError("the disk took only a part of it")
         except OSError as error:
             self._take_back(end)
             raise self._refused(str(error)) from error
-        try:
-            os.fsync(self._file)
-        except OSError as error:
-            self._failed = f"flush failed: {error}"
-            raise self._refused(self._failed) from error
-        self._records += 1
+        self.written += 1
+        if not self.grouped:
+            self.flush()
+
+    def flush(self) -> None:
+        """Return once everything written before the call is on the disk.
+
+        Raises:
+            Unreachable: The disk did not take it, now or at an earlier flush; as `append`.
+        """
+        with self._flushing:
+            if self._failed:
+                raise self._refused(self._failed)
+            count = self.written
+            try:
+                os.fsync(self._file)
+            except OSError as error:
+                self._failed = f"flush failed: {error}"
+                raise self._refused(self._failed) from error
+            self.flushed = count
 
     def _take_back(self, end: int) -> None:
         try:
@@ -128,7 +155,10 @@ def resume_journal(path: Path) -> tuple[Journal, list[Record]]:
         )
     if whole < len(content):
         os.truncate(path, whole)
-    return Journal(path, records=len(records)), records
+    journal = Journal(path, records=len(records))
+    # A crash may have come between the write and the flush of the last of them.
+    journal.flush()
+    return journal, records
 
 
 def _line(record: Record) -> bytes:

@@ -44,6 +44,8 @@ class Venue:
 
     Args:
         directory: Made when it is not there; `journal.jsonl` in it is the current session.
+        grouped: Whether a command returns once it is written. Whoever tells of it waits for the
+            `mark` of that moment to be on the disk first.
 
     Raises:
         ConfigurationError: Another exchange uses the directory, or the session's files have
@@ -51,7 +53,8 @@ class Venue:
         InvariantViolated: The journal is damaged, or replaying it leads elsewhere than it did.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, grouped: bool = False) -> None:
+        self._grouped = grouped
         self._path = directory / "journal.jsonl"
         self._lock = _locked(directory)
         self._journal: Journal | None = None
@@ -67,6 +70,11 @@ class Venue:
     def failure(self) -> str:
         """Why nothing can be changed any more; empty while all is well."""
         return self._journal.failure if self._journal is not None else ""
+
+    def mark(self) -> tuple[Journal, int] | None:
+        """Return the journal and how many records it has now; None before the first session."""
+        journal = self._journal
+        return None if journal is None else (journal, journal.written)
 
     def close(self) -> None:
         """Give the directory to whoever wants it next."""
@@ -108,6 +116,7 @@ class Venue:
         if self._journal is not None:
             self._journal.close()
         self._journal = journal
+        journal.grouped = self._grouped
         self.exchange = Exchange(spec, tape, account)
         log.info("session opened", account=account.number, date=str(spec.date), source=spec.source)
         return self.exchange
@@ -214,6 +223,7 @@ class Venue:
 
     def _resume(self) -> None:
         self._journal, records = resume_journal(self._path)
+        self._journal.grouped = self._grouped
         if not records or records[0].get("command") != "open":
             raise InvariantViolated(
                 f"journal {self._path}: expected it to begin with a session, was empty",

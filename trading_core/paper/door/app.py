@@ -16,6 +16,7 @@ from trading_core.errors import ConfigurationError
 from trading_core.health import Health
 from trading_core.metrics import Metrics
 from trading_core.paper.door.corporate_actions import corporate_action_routes
+from trading_core.paper.door.disk import Disk, OnDisk
 from trading_core.paper.door.faults import Faults, Faulty, fault_routes, status_page_routes
 from trading_core.paper.door.keys import Keys, admin_guard, key_routes
 from trading_core.paper.door.locates import locate_routes
@@ -42,7 +43,7 @@ def paper_app(settings: Settings) -> FastAPI:
         ConfigurationError: The credentials are not there, or another exchange is running.
         InvariantViolated: The journal is damaged.
     """
-    venue = Venue(settings.root / "paper")
+    venue = Venue(settings.root / "paper", grouped=True)
     # After the venue, which lets one exchange only have this directory.
     keys = Keys(settings.root / "paper" / "keys.jsonl", KeyFiles(settings)())
     metrics = Metrics()
@@ -55,7 +56,10 @@ def paper_app(settings: Settings) -> FastAPI:
         running=_closing(venue, keys),
     )
     faults = Faults()
-    updates, market = TradeUpdates(keys.authorized, faults), MarketData(keys.authorized)
+    disk = Disk(venue.mark)
+    updates = TradeUpdates(keys.authorized, disk, faults)
+    market = MarketData(keys.authorized, disk)
+    app.add_middleware(OnDisk, disk=disk)
     fee_usd = settings.exchange_fee_per_share_usd
     guarded = APIRouter(dependencies=[Depends(_guard(keys.authorized))])
     guarded.include_router(trading_routes(venue, updates, metrics))

@@ -24,7 +24,12 @@ _UP = {"status": {"indicator": "none", "description": "All Systems Operational"}
 _BROKER_PATHS = ("/v1/", "/v2/")
 
 Counted = Literal[
-    "refuse_orders", "drop_answers", "rate_limit", "duplicate_updates", "reorder_updates"
+    "refuse_orders",
+    "drop_answers",
+    "rate_limit",
+    "drop_updates",
+    "duplicate_updates",
+    "reorder_updates",
 ]
 
 
@@ -36,6 +41,7 @@ class Faults:
         refuse_orders: So many orders are refused.
         drop_answers: So many orders are taken, and the connection then ends without an answer.
         rate_limit: So many requests are answered with 429.
+        drop_updates: So many times the updates of one moment are not told at all.
         duplicate_updates: So many times updates are told twice.
         reorder_updates: So many times the updates of one moment are told backwards.
         delay_seconds: How long every request waits before it is looked at.
@@ -45,6 +51,7 @@ class Faults:
     refuse_orders: int = 0
     drop_answers: int = 0
     rate_limit: int = 0
+    drop_updates: int = 0
     duplicate_updates: int = 0
     reorder_updates: int = 0
     delay_seconds: float = 0.0
@@ -59,6 +66,8 @@ class Faults:
 
     def disturbed(self, updates: Sequence[Body]) -> list[Body]:
         """Return updates as a listener shall hear them."""
+        if updates and self.take("drop_updates"):
+            return []
         told = list(updates)
         if len(told) > 1 and self.take("reorder_updates"):
             told.reverse()
@@ -73,6 +82,7 @@ class Ordered(BaseModel, extra="forbid"):
     refuse_orders: int | None = Field(default=None, ge=0)
     drop_answers: int | None = Field(default=None, ge=0)
     rate_limit: int | None = Field(default=None, ge=0)
+    drop_updates: int | None = Field(default=None, ge=0)
     duplicate_updates: int | None = Field(default=None, ge=0)
     reorder_updates: int | None = Field(default=None, ge=0)
     delay_seconds: float | None = Field(default=None, ge=0, le=60)

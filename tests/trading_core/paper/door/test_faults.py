@@ -105,6 +105,8 @@ def test_updates_come_twice_backwards_and_after_a_cut_again(exchange: Exchange) 
         exchange.order(reorder_updates=1)
         send(exchange, "backwards")
         assert poll(lambda: len(heard) == 6, within=seconds(10))
+        exchange.order(drop_updates=1)
+        send(exchange, "unheard")
         exchange.ask("POST", "/faults/streams/cut").raise_for_status()
         assert poll(lambda: len(connects) == 2, within=seconds(10))
     finally:

@@ -15,6 +15,7 @@ from trading_core.broker.client import Broker
 from trading_core.broker.http import Endpoint
 from trading_core.broker.replay import Replay, ReplaySession, SessionRequest
 from trading_core.domain.orders import Order, OrderRequest, Side
+from trading_core.paper.door.disk import Disk
 from trading_core.paper.door.streams.stream import Listener
 
 KEY, SECRET = "the broker_key_id", "the broker_secret_key"
@@ -186,7 +187,7 @@ def test_subscriptions_add_up_and_are_told(data: Connection) -> None:
 
 def test_a_listener_that_falls_too_far_behind_is_disconnected() -> None:
     async def overflow() -> tuple[int, bool]:
-        listener = Listener()
+        listener = Listener(Disk(lambda: None))
         listener.authorized = True
         for number in range(10_001):
             listener.tell({"number": number})

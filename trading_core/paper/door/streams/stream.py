@@ -11,6 +11,8 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from trading_core.errors import Unreachable
+from trading_core.paper.door.disk import Disk, Mark
 from trading_core.paper.door.streams.codec import JSON, Codec, Frame, codec_for
 
 _BACKLOG_MAX = 10_000
@@ -30,17 +32,18 @@ class Listener:
         key_id: The key it was let in with.
     """
 
-    def __init__(self, codec: Codec = JSON) -> None:
+    def __init__(self, disk: Disk, codec: Codec = JSON) -> None:
+        self._disk = disk
         self.authorized = False
         self.key_id = ""
         self.topics: frozenset[str] = frozenset()
         self.codec = codec
-        self._backlog: asyncio.Queue[Frame | int] = asyncio.Queue()
+        self._backlog: asyncio.Queue[tuple[Frame | int, Mark]] = asyncio.Queue()
 
     def tell(self, message: object) -> None:
         """Queue a message, or give up a listener whose queue has grown too long."""
         if self._backlog.qsize() < _BACKLOG_MAX:
-            self._backlog.put_nowait(self.codec.write(message))
+            self._backlog.put_nowait((self.codec.write(message), self._disk.mark()))
         else:
             # What is queued is still sent; after the gap this leaves, nothing is.
             self.dismiss(_TOO_SLOW)
@@ -48,18 +51,25 @@ class Listener:
     def dismiss(self, code: int) -> None:
         """Disconnect, with the code of RFC 6455 that says why, after what is queued."""
         self.authorized = False
-        self._backlog.put_nowait(code)
+        self._backlog.put_nowait((code, None))
 
     async def next(self) -> Frame | int:
-        """Wait for the next message; a number: disconnect with this code."""
-        return await self._backlog.get()
+        """Wait for the next message; a number: disconnect with this code.
+
+        Raises:
+            Unreachable: What the message tells of is not on the disk, and will not be.
+        """
+        frame, mark = await self._backlog.get()
+        await self._disk.reached(mark)
+        return frame
 
 
 class Stream:
     """A websocket endpoint; subclasses know its language."""
 
-    def __init__(self, authorized: Authorized) -> None:
+    def __init__(self, authorized: Authorized, disk: Disk) -> None:
         self._authorized = authorized
+        self._disk = disk
         self._listeners: set[Listener] = set()
 
     def __len__(self) -> int:
@@ -68,7 +78,7 @@ class Stream:
     async def attend(self, socket: WebSocket) -> None:
         """Serve one connection until either side ends it."""
         await socket.accept()
-        listener = Listener(codec_for(socket.headers.get("content-type", "")))
+        listener = Listener(self._disk, codec_for(socket.headers.get("content-type", "")))
         self._listeners.add(listener)
         sender = asyncio.create_task(_send(socket, listener))
         try:
@@ -117,9 +127,12 @@ class Stream:
 async def _send(socket: WebSocket, listener: Listener) -> None:
     # Whoever left is taken off the list by `attend`, which sees the same end.
     with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):
-        while not isinstance(message := await listener.next(), int):
-            if isinstance(message, str):
-                await socket.send_text(message)
-            else:
-                await socket.send_bytes(message)
+        try:
+            while not isinstance(message := await listener.next(), int):
+                if isinstance(message, str):
+                    await socket.send_text(message)
+                else:
+                    await socket.send_bytes(message)
+        except Unreachable:
+            message = _BROKEN
         await socket.close(message)

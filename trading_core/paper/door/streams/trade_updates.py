@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from trading_core.paper.door.disk import Disk
 from trading_core.paper.door.faults import Faults
 from trading_core.paper.door.streams.stream import Authorized, Listener, Message, Stream
 from trading_core.paper.door.wire.trading import update_body
@@ -30,8 +31,8 @@ class TradeUpdates(Stream):
             streams = sorted(listener.topics)
             listener.tell({"stream": "listening", "data": {"streams": streams}})
 
-    def __init__(self, authorized: Authorized, faults: Faults) -> None:
-        super().__init__(authorized)
+    def __init__(self, authorized: Authorized, disk: Disk, faults: Faults) -> None:
+        super().__init__(authorized, disk)
         self._faults = faults
 
     def publish(self, updates: Sequence[Update]) -> None:

@@ -140,10 +140,11 @@ class FakeBroker:
         self._listen()
         return self._answer(self._orders.get(client_order_id))
 
-    def orders(self, which: Which = "open") -> list[Order]:
+    def orders(self, which: Which = "open", after: datetime | None = None) -> list[Order]:
         self._listen()
         wanted = {"open": (False,), "closed": (True,), "all": (False, True)}[which]
-        return self._answer([o for o in self._orders.values() if o.status.is_final in wanted])
+        found = [o for o in self._orders.values() if o.status.is_final in wanted]
+        return self._answer([o for o in found if after is None or o.submitted_at > after])
 
     def cancel(self, exchange_order_id: str) -> bool:
         self._listen()

@@ -20,6 +20,7 @@ from trading_core.settings import Settings
 
 _ORDERS_PER_PAGE = 500
 _ACTIVITIES_PER_PAGE = 100
+_NAMES_MAX = 50_000
 
 
 class Broker:
@@ -30,7 +31,8 @@ class Broker:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._door = Door(endpoint)
-        # FILL activities name orders by the exchange's id; what it means never changes.
+        # FILL activities name orders by the exchange's id; what it means never changes. The oldest
+        # are forgotten first, and asked for again when they are needed.
         self._client_order_ids: dict[str, str] = {}
 
     @classmethod
@@ -90,10 +92,12 @@ class Broker:
             return None if answer.status == 404 else answer.raised()
         return self._order(answer)
 
-    def orders(self, which: Which = "open") -> list[Order]:
+    def orders(self, which: Which = "open", after: datetime | None = None) -> list[Order]:
         """Return the account's orders, oldest first, however many there are."""
         found: list[Order] = []
         query = {"status": which, "direction": "asc", "limit": str(_ORDERS_PER_PAGE)}
+        if after is not None:
+            query["after"] = after.astimezone(UTC).isoformat()
         while True:
             page = [self._order(body) for body in self._rows("/v2/orders", **query)]
             found += page
@@ -136,13 +140,17 @@ class Broker:
 
     def _fill(self, activity: answers.Answer) -> Fill:
         order_id = str(activity.get("order_id"))
-        if order_id not in self._client_order_ids:
-            self._order(self._answer(f"/v2/orders/{order_id}"))
-        return answers.read_fill(activity, self._client_order_ids[order_id])
+        client_order_id = self._client_order_ids.get(order_id)
+        if client_order_id is None:
+            order = self._order(self._answer(f"/v2/orders/{order_id}"))
+            client_order_id = order.request.client_order_id
+        return answers.read_fill(activity, client_order_id)
 
     def _order(self, body: answers.Answer) -> Order:
         order = answers.read_order(body)
         self._client_order_ids[str(order.exchange_order_id)] = order.request.client_order_id
+        if len(self._client_order_ids) > _NAMES_MAX:
+            del self._client_order_ids[next(iter(self._client_order_ids))]
         return order
 
     def _rows(self, path: str, **params: str) -> list[answers.Answer]:

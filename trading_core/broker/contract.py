@@ -132,8 +132,12 @@ class TradingApi(Protocol):
         """Return the order that carries our id, or None when the exchange never took it."""
         ...
 
-    def orders(self, which: Which = "open") -> list[Order]:
-        """Return the account's orders, oldest first, however many there are."""
+    def orders(self, which: Which = "open", after: datetime | None = None) -> list[Order]:
+        """Return the account's orders, oldest first, however many there are.
+
+        Args:
+            after: Only those submitted later than this.
+        """
         ...
 
     def cancel(self, exchange_order_id: str) -> bool:

@@ -26,6 +26,8 @@ _OPEN_SECONDS_MAX = 5.0
 _ANSWER_SECONDS_MAX = 5.0
 # How often a quiet connection looks whether it is still the right one.
 _LOOK_SECONDS = 0.25
+# More messages than this are not read before those read are dealt with.
+_TOGETHER_MAX = 200
 
 
 class Listener:
@@ -37,6 +39,10 @@ class Listener:
         on_message: Called in the listener's thread with each parsed message.
         on_connect: Called in the listener's thread once greeted, before the first message.
         is_stale: Whether the connection should be opened anew: its credentials were rotated.
+
+    Attributes:
+        on_quiet: Called in the listener's thread when no further message waits, and at the latest
+            after some hundred. To be set before `start`.
     """
 
     def __init__(
@@ -54,6 +60,7 @@ class Listener:
         self._greet = greet
         self._on_message = on_message
         self._on_connect = on_connect
+        self.on_quiet: Callable[[], None] = lambda: None
         self._is_stale = is_stale
         self._stopping = threading.Event()
         self._connected = threading.Event()
@@ -115,6 +122,10 @@ class Listener:
         except TimeoutError:
             return  # quiet, no more
         self._on_message(read_json(text))
+        with suppress(TimeoutError):
+            for _ in range(_TOGETHER_MAX):
+                self._on_message(read_json(socket.recv(timeout=0)))
+        self.on_quiet()
 
 
 class Conversation:

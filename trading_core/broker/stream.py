@@ -40,6 +40,7 @@ class TradeUpdates:
     Args:
         on_update: Called with each update, in the stream's thread, in the exchange's order.
         on_connect: Called on each (re)connection before the first update; catch up here.
+        on_quiet: Called when no further update waits: what was only noted so far is dealt with.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class TradeUpdates:
         endpoint: Endpoint,
         on_update: Callable[[TradeUpdate], None],
         on_connect: Callable[[], None],
+        on_quiet: Callable[[], None] = lambda: None,
     ) -> None:
         self._endpoint = endpoint
         self._greeted_as = endpoint.keys()
@@ -59,6 +61,7 @@ class TradeUpdates:
             on_connect=on_connect,
             is_stale=lambda: self._endpoint.keys() != self._greeted_as,
         )
+        self._listener.on_quiet = on_quiet
 
     @property
     def connected(self) -> bool:

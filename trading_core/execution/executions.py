@@ -4,7 +4,9 @@ The stream is the fast way and may lose; asking is the sure way. Both end in the
 which knows a fill by its execution id.
 """
 
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from threading import RLock
 
 import structlog
 from psycopg import Connection
@@ -16,7 +18,7 @@ from trading_core.domain.fills import Fill
 from trading_core.domain.orders import Order, OrderStatus
 from trading_core.errors import InvariantViolated, NotVerified
 from trading_core.execution.signals import strategy_of
-from trading_core.ledger.record import record_fill
+from trading_core.ledger.record import record_fills
 from trading_core.ledger.session import Session, start_of_date, trading_date_of
 from trading_core.metrics import Metrics
 from trading_core.storage.connect import Database
@@ -31,6 +33,9 @@ UNKNOWN_TO_EXCHANGE = "UNKNOWN_TO_EXCHANGE"
 _EXTERNAL = "external"
 
 _STREAM_WITHIN = seconds(0.5)
+# What a broker reports late is at most this late.
+_OVERLAP = timedelta(minutes=1)
+_TOGETHER_MAX = 200
 
 
 class Executions:
@@ -40,44 +45,49 @@ class Executions:
         self._database = database
         self._broker = broker
         self._metrics = metrics
+        self._catching_up = RLock()
+        self._seen = ("", datetime.min.replace(tzinfo=UTC))
 
-    def hear(self, session: Session, update: TradeUpdate) -> None:
-        """Record what the stream tells.
+    def hear(self, session: Session, *updates: TradeUpdate) -> None:
+        """Record what the stream tells, in one transaction.
+
+        When an update speaks of more shares than are recorded after it, one before it was lost
+        or comes later: the exchange is asked at once.
 
         Raises:
             Unreachable: It could not be recorded; the stream is to be opened anew and caught up.
         """
-        if update.fill is not None:
-            self._name(update.order)
-            self._record(session, update.fill, "stream")
-        elif update.order.status.is_final:
-            self._end(update.order)
+        filled = [(one.fill, one.order) for one in updates if one.fill is not None]
+        if filled:
+            orders_of = {order.request.client_order_id: order for _, order in filled}
+            self._name(list(orders_of.values()))
+            self._record(session, [fill for fill, _ in filled], "stream")
+        ended = [one.order for one in updates if one.fill is None and one.order.status.is_final]
+        self._end(ended)
+        told = {one.order.request.client_order_id: one.order.filled_quantity for one in updates}
+        if filled or any(told.values()):
+            self._ask_about_gaps(session, told)
 
     def catch_up(self, session: Session) -> None:
         """Ask the exchange about everything that may have been missed, and record it.
 
-        Looks back to the first day of which an order is still open in our records, and to the last
-        one they know: a restored database may lack days.
+        The first time it looks back to the first day of which an order is still open in our
+        records, and to the last one they know: a restored database may lack days. After that, to
+        a minute of market time before what it saw last.
 
         Raises:
             Unreachable: The exchange or the database does not answer.
         """
-        with self._database.transaction() as connection:
-            open_now = orders.open_orders(connection, session.account)
-            newest_day = orders.newest_day(connection, session.account)
-        # Named first: an order whose fills are recorded is not open any more.
-        for order in open_now:
-            if order.exchange_order_id is None:
-                self._name(self._broker.order_by_client_id(order.request.client_order_id))
-        since = start_of_date(session.trading_date)
-        for order in open_now:
-            since = min(since, start_of_date(trading_date_of(order.submitted_at)))
-        if newest_day is not None:
-            since = min(since, start_of_date(newest_day))
-        self._bring_back(session, since)
-        for fill in self._broker.fills_after(since - timedelta(microseconds=1)):
-            self._record(session, fill, "catch_up")
-        self.compare_open_orders(session, settled=False)
+        with self._catching_up:
+            since = self._since(session)
+            theirs = self._broker.orders("all", since)
+            told = self._broker.fills_after(since)
+            # Named first: an order whose fills are recorded is not open any more.
+            self._bring_back(session, theirs)
+            self._record(session, self._unknown(told), "catch_up")
+            self._compare_all(session, theirs, settled=False)
+            if told:
+                self._seen = (session.account, max(fill.executed_at for fill in told))
 
     def compare_open_orders(self, session: Session, *, settled: bool) -> int:
         """Ask the exchange about each order open in our records; return how many stay open.
@@ -85,17 +95,7 @@ class Executions:
         Args:
             settled: Nothing is being sent: an intent the exchange does not have never left.
         """
-        with self._database.transaction() as connection:
-            ours = orders.open_orders(connection, session.account)
-        if not ours:
-            return 0
-        theirs = {order.request.client_order_id: order for order in self._broker.orders("open")}
-        for order in ours:
-            order_id = order.request.client_order_id
-            found = theirs.get(order_id) or self._broker.order_by_client_id(order_id)
-            self._compare(session, order, found, settled=settled)
-        with self._database.transaction() as connection:
-            return len(orders.open_orders(connection, session.account))
+        return self._compare_all(session, self._broker.orders("open"), settled=settled)
 
     def settle(self, session: Session, executions: int, within: timedelta) -> None:
         """Wait until every execution the exchange counts for the session is recorded.
@@ -136,28 +136,85 @@ class Executions:
         self.catch_up(session)
         return self.count(session) >= executions
 
-    def _record(self, session: Session, fill: Fill, source: fills.Source) -> None:
+    def _since(self, session: Session) -> datetime:
+        """Return after which moment of market time something may have been missed."""
+        account, at = self._seen
+        if account == session.account:
+            return at - _OVERLAP
         with self._database.transaction() as connection:
-            account = orders.account_of(connection, fill.client_order_id)
-            if account is None:
-                self._adopt_filled(connection, session, fill)
-            day = Session(account or session.account, trading_date_of(fill.executed_at))
-            recorded = record_fill(connection, fill, day, source)
-        if recorded is not None and recorded.order_status is OrderStatus.FILLED:
-            self._metrics.counter("execution_orders_filled_total").inc()
-            self._metrics.counter("orders_total").labels("filled").inc()
+            open_now = orders.open_orders(connection, session.account)
+            newest_day = orders.newest_day(connection, session.account)
+        days = [session.trading_date, *(trading_date_of(one.submitted_at) for one in open_now)]
+        first = min(days if newest_day is None else [*days, newest_day])
+        return start_of_date(first) - timedelta(microseconds=1)
 
-    def _bring_back(self, session: Session, since: datetime) -> None:
+    def _compare_all(self, session: Session, listed: Sequence[Order], *, settled: bool) -> int:
+        with self._database.transaction() as connection:
+            ours = orders.open_orders(connection, session.account)
+        theirs = {order.request.client_order_id: order for order in listed}
+        for order in ours:
+            order_id = order.request.client_order_id
+            found = theirs.get(order_id) or self._broker.order_by_client_id(order_id)
+            self._compare(session, order, found, settled=settled)
+        if not ours:
+            return 0
+        with self._database.transaction() as connection:
+            return len(orders.open_orders(connection, session.account))
+
+    def _unknown(self, told: Sequence[Fill]) -> list[Fill]:
+        if not told:
+            return []
+        with self._database.transaction() as connection:
+            known = fills.known(connection, [fill.execution_id for fill in told])
+        return [fill for fill in told if fill.execution_id not in known]
+
+    def _record(self, session: Session, told: Sequence[Fill], source: fills.Source) -> None:
+        for start in range(0, len(told), _TOGETHER_MAX):
+            self._record_together(session, told[start : start + _TOGETHER_MAX], source)
+
+    def _record_together(
+        self, session: Session, told: Sequence[Fill], source: fills.Source
+    ) -> None:
+        with self._database.transaction() as connection:
+            ids = {fill.client_order_id for fill in told}
+            accounts = orders.accounts_of(connection, sorted(ids))
+            for fill in told:
+                if fill.client_order_id not in accounts:
+                    self._adopt_filled(connection, session, fill)
+                    accounts[fill.client_order_id] = session.account
+            days = [
+                (fill, Session(accounts[fill.client_order_id], trading_date_of(fill.executed_at)))
+                for fill in told
+            ]
+            recorded = record_fills(connection, days, source)
+        filled = {
+            one.fill.client_order_id for one in recorded if one.order_status is OrderStatus.FILLED
+        }
+        self._metrics.counter("execution_orders_filled_total").inc(len(filled))
+        self._metrics.counter("orders_total").labels("filled").inc(len(filled))
+
+    def _ask_about_gaps(self, session: Session, told: Mapping[str, int]) -> None:
+        with self._database.transaction() as connection:
+            ours = orders.find_all(connection, list(told))
+        behind = [
+            order_id
+            for order_id, filled in told.items()
+            if order_id in ours and ours[order_id].filled_quantity < filled
+        ]
+        if behind:
+            log.warning("updates are missing", orders=behind)
+            self.catch_up(session)
+
+    def _bring_back(self, session: Session, theirs: Sequence[Order]) -> None:
         """Write down again what the exchange has of ours and our records have not."""
-        theirs = [order for order in self._broker.orders("all") if order.submitted_at >= since]
         with self._database.transaction() as connection:
             known = orders.known(connection, [one.request.client_order_id for one in theirs])
+        self._name([order for order in theirs if order.request.client_order_id in known])
         for order in theirs:
             if order.request.client_order_id not in known:
                 with self._database.transaction() as connection:
                     self._adopt(connection, session, order)
-                if order.status.is_final:
-                    self._end(order)
+                self._end([order])
 
     def _adopt_filled(self, connection: Connection, session: Session, fill: Fill) -> None:
         found = self._broker.order_by_client_id(fill.client_order_id)
@@ -209,9 +266,8 @@ class Executions:
                     orders.record_refusal(connection, order_id, NEVER_SENT)
             return
         if ours.exchange_order_id is None:
-            self._name(theirs)
-        if theirs.status.is_final:
-            self._end(theirs)
+            self._name([theirs])
+        self._end([theirs])
 
     def _lost(self, session: Session, ours: Order) -> None:
         order_id = ours.request.client_order_id
@@ -234,23 +290,27 @@ class Executions:
             )
             risk.append(connection, event)
 
-    def _name(self, theirs: Order | None) -> None:
-        # The exchange has an order of ours, whose acknowledgement may have been lost on the way.
-        if theirs is None:
+    def _name(self, theirs: Sequence[Order]) -> None:
+        # The exchange has orders of ours, whose acknowledgements may have been lost on the way.
+        if not theirs:
+            return
+        named = {one.request.client_order_id: str(one.exchange_order_id) for one in theirs}
+        with self._database.transaction() as connection:
+            orders.lock(connection, list(named))
+            orders.record_adoptions(connection, named)
+
+    def _end(self, theirs: Sequence[Order]) -> None:
+        ended = [order for order in theirs if order.status.is_final]
+        if not ended:
             return
         with self._database.transaction() as connection:
-            orders.record_adoption(
-                connection, theirs.request.client_order_id, str(theirs.exchange_order_id)
-            )
-
-    def _end(self, order: Order) -> None:
-        with self._database.transaction() as connection:
-            ended = orders.record_end(
-                connection,
-                order.request.client_order_id,
-                order.status,
-                order.filled_quantity,
-                f"exchange: {order.status.value}",
-            )
-        if ended:
-            self._metrics.counter("orders_total").labels(order.status.value).inc()
+            orders.lock(connection, [order.request.client_order_id for order in ended])
+            for order in ended:
+                if orders.record_end(
+                    connection,
+                    order.request.client_order_id,
+                    order.status,
+                    order.filled_quantity,
+                    f"exchange: {order.status.value}",
+                ):
+                    self._metrics.counter("orders_total").labels(order.status.value).inc()

@@ -67,7 +67,8 @@ class Executor:
         # For what somebody waits for while the exchange may be dead: a halt, a look at the state.
         self.quick_broker = Broker(replace(endpoint, timeout_seconds=0.5))
         self._glance = Broker(replace(endpoint, timeout_seconds=0.1))
-        self.stream = TradeUpdates(endpoint, self._hear, self._catch_up)
+        self._heard: list[TradeUpdate] = []
+        self.stream = TradeUpdates(endpoint, self._heard.append, self._catch_up, self._hear)
         self.switch = TradingSwitch(settings.root, self.database, self._clock, self._announce)
         operations = settings.live_secret("operations_dsn")
         self.lease = WriterLease(
@@ -242,11 +243,13 @@ class Executor:
         pnl.begin_day(connection, account, day, start)
         return Decimal(0)
 
-    def _hear(self, update: TradeUpdate) -> None:
+    def _hear(self) -> None:
+        updates, self._heard[:] = self._heard[:], []
         session = self._session or self._look(self.broker)
-        self._executions.hear(session, update)
+        self._executions.hear(session, *updates)
 
     def _catch_up(self) -> None:
+        self._heard.clear()  # of the connection before: what is asked now tells them again
         try:
             session = self._look(self.broker)
         except CheckFailed:

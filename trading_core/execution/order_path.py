@@ -1,12 +1,16 @@
-"""The path of an order: written down, checked, sent, acknowledged. One at a time.
+"""The path of an order: written down, checked, sent, acknowledged. One group at a time.
 
 The intent is committed before anything leaves. Whoever repeats a signal after a crash finds the
 intent, and the exchange is asked about it before anything is sent again.
+
+Signals that come while a group is on its way wait and make the next group: one commit before the
+wire and one behind it serve them all, so the path keeps up with whatever comes, and an order that
+comes alone waits for nobody.
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from threading import Lock
 from typing import Any
@@ -15,20 +19,23 @@ import structlog
 from psycopg import Connection
 
 from trading_core.broker.contract import Refused, TradingApi
-from trading_core.clock import Clock, stopwatch_seconds
+from trading_core.clock import Clock, seconds
 from trading_core.domain.market import Quote
 from trading_core.domain.orders import Order, OrderRequest, OrderStatus, Side
-from trading_core.domain.positions import Position
-from trading_core.errors import ConfigurationError, TradingError, Unreachable
+from trading_core.errors import TradingError, Unreachable
+from trading_core.execution import intents
+from trading_core.execution.group import Asked, Call, group_of
+from trading_core.execution.intents import Leaving, Written
+from trading_core.execution.sending import Answered, Sender
 from trading_core.execution.signals import Outcome, Signal
 from trading_core.execution.switch import TradingSwitch
 from trading_core.ledger.session import Session
 from trading_core.metrics import Metrics
 from trading_core.risk.gate import Gate, OrderContext, Verdict
-from trading_core.risk.limits import LoadedLimits, RiskLimits
+from trading_core.risk.limits import LoadedLimits
 from trading_core.storage.connect import Database
-from trading_core.storage.trading import orders, positions, risk
-from trading_core.storage.trading.orders import Acknowledgement, Intent
+from trading_core.storage.trading import orders, risk
+from trading_core.storage.trading.orders import Acknowledgement
 from trading_core.storage.trading.risk import RiskEvent
 
 log = structlog.get_logger(__name__)
@@ -38,30 +45,7 @@ LIMITS_NOT_LOADED = "LIMITS_NOT_LOADED"
 NO_REFERENCE_PRICE = "NO_REFERENCE_PRICE"
 NOT_AN_ORDER = "NOT_AN_ORDER"
 
-_RATE_WINDOW = timedelta(minutes=1)
-
 Quotes = Callable[[Sequence[str]], Mapping[str, Quote]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """What the database knew when the intent was committed.
-
-    Attributes:
-        before: The order as it was there already; None when the intent is new.
-        limits: None when there are none that can be used.
-    """
-
-    intent: Intent
-    before: Order | None
-    limits: RiskLimits | None
-    held: Sequence[Position]
-    open_orders: Sequence[Order]
-    orders_in_minute: int
-
-
-class _NotWritten(Unreachable):
-    """The intent is not in the database, or not known to be."""
 
 
 class OrderPath:
@@ -90,6 +74,8 @@ class OrderPath:
         self._quotes = quotes
         self._metrics = metrics
         self._loaded = LoadedLimits()
+        self._sender = Sender(broker, switch, clock)
+        self._waiting: deque[Call] = deque()
 
     def handle(self, session: Session, now: datetime, signals: Sequence[Signal]) -> list[Outcome]:
         """Deal with signals in their order and say what became of each. Repeating them is safe.
@@ -97,17 +83,13 @@ class OrderPath:
         Raises:
             Unreachable: The exchange does not answer; ask again, nothing will be sent twice.
         """
+        call = Call(session, now, signals)
+        self._waiting.append(call)
         with self.lock:
-            symbols = sorted({signal.symbol for signal in signals})
-            quotes = self._quotes(symbols) if symbols else {}
-            outcomes: list[Outcome] = []
-            for number, signal in enumerate(signals):
-                try:
-                    outcomes.append(self._one(session, now, signal, quotes))
-                except _NotWritten as error:
-                    log.error("orders refused", error=str(error))
-                    return outcomes + self.refuse_without_database(session, now, signals[number:])
-            return outcomes
+            # Whoever had the lock before may have dealt with this call too.
+            while not call.done:
+                self._deal_with(group_of(self._waiting))
+        return call.answer()
 
     def refuse_without_database(
         self, session: Session, now: datetime, signals: Sequence[Signal]
@@ -119,53 +101,65 @@ class OrderPath:
             for signal in signals
         ]
 
-    def _one(
-        self, session: Session, now: datetime, signal: Signal, quotes: Mapping[str, Quote]
-    ) -> Outcome:
-        began_seconds = stopwatch_seconds()
+    def _deal_with(self, group: Sequence[Call]) -> None:
         try:
-            request = signal.request(session, now)
-        except ValueError as error:
-            log.warning("signal is not an order", signal=str(signal), error=str(error))
-            return Outcome(signal.order_id(session, now), "refused", None, NOT_AN_ORDER)
-        intent = Intent(session.account, session.trading_date, signal.strategy, request, now)
-        prepared = self._prepare(intent)
-        outcome = self._resumed(prepared) or self._checked(prepared, quotes.get(request.symbol))
-        self._metrics.histogram("order_execution_duration_seconds").observe(
-            stopwatch_seconds() - began_seconds
-        )
-        return outcome
+            self._take(group)
+        except TradingError as error:
+            for call in group:
+                call.failed(error)
+        finally:
+            for call in group:
+                call.done = True
+                for took_seconds in call.durations_seconds():
+                    self._metrics.histogram("order_execution_duration_seconds").observe(
+                        took_seconds
+                    )
 
-    def _prepare(self, intent: Intent) -> _Prepared:
-        request = intent.request
+    def _take(self, group: Sequence[Call]) -> None:
+        asked = [one for call in group for one in call.asked if one.outcome is None]
+        for one in (one for call in group for one in call.asked if one.outcome is not None):
+            log.warning("signal is not an order", signal=str(one.signal))
+        if not asked:
+            return
+        symbols = sorted({one.intent.request.symbol for one in asked})
+        quotes = self._quotes(symbols)
         try:
             with self._database.transaction() as connection:
-                is_new = orders.record_intent(connection, intent)
-                before = None if is_new else orders.find(connection, request.client_order_id)
-                limits = self._limits(connection)
-                held = [one.position for one in positions.of_account(connection, intent.account)]
-                beside = [
-                    order
-                    for order in orders.open_orders(connection, intent.account)
-                    if order.request.client_order_id != request.client_order_id
-                ]
-                since = intent.signal_at - _RATE_WINDOW
-                recent = orders.sent_since(connection, intent, since)
+                written = intents.write(connection, [one.intent for one in asked], self._loaded)
         except Unreachable as error:
-            raise _NotWritten(str(error), next_step=error.next_step) from error
-        return _Prepared(intent, before, limits, held, beside, recent)
+            log.error("orders refused", error=str(error))
+            for one in asked:
+                one.end(self._without_database(one))
+            return
+        self._send(self._to_send(asked, written, quotes))
 
-    def _limits(self, connection: Connection) -> RiskLimits | None:
-        try:
-            found = self._loaded.newest(connection)
-        except ConfigurationError as error:
-            log.error("risk limits cannot be used", error=str(error))
-            return None
-        return None if found is None else found[1]
+    def _without_database(self, one: Asked) -> Outcome:
+        self._count("rejected")
+        order_id = one.intent.request.client_order_id
+        return Outcome(order_id, "refused", None, DATABASE_UNAVAILABLE)
 
-    def _resumed(self, prepared: _Prepared) -> Outcome | None:
+    def _to_send(
+        self, asked: Sequence[Asked], written: Written, quotes: Mapping[str, Quote]
+    ) -> list[Asked]:
+        """Give each order that does not leave its outcome; return the others, and the verdicts."""
+        leaving, sent, refused = Leaving(written), [], []
+        for one in asked:
+            outcome = self._resumed(one, written)
+            if outcome is not None:
+                one.end(outcome)
+                continue
+            one.verdict = self._checked(one, leaving, quotes.get(one.intent.request.symbol))
+            if one.verdict.passed:
+                leaving.count(one.intent)
+                sent.append(one)
+            else:
+                refused.append(one)
+        self._refuse(refused)
+        return sent
+
+    def _resumed(self, one: Asked, written: Written) -> Outcome | None:
         # An order from before: dealt with, or cut off between intent and acknowledgement.
-        before = prepared.before
+        before = written.before.get(one.intent.request.client_order_id)
         if before is None:
             return None
         if before.status is not OrderStatus.INTENDED:
@@ -173,88 +167,89 @@ class OrderPath:
         found = self._broker.order_by_client_id(before.request.client_order_id)
         return None if found is None else self._adopted(found)
 
-    def _checked(self, prepared: _Prepared, quote: Quote | None) -> Outcome:
-        request = prepared.intent.request
+    def _checked(self, one: Asked, leaving: Leaving, quote: Quote | None) -> Verdict:
+        request, written = one.intent.request, leaving.written
         reason = self._switch.refusal()
         if reason:
-            return self._refused(prepared, Verdict(reason, self._switch.state.reason, 0))
-        if prepared.limits is None:
-            return self._refused(
-                prepared, Verdict(LIMITS_NOT_LOADED, "there are no risk limits to check against", 0)
-            )
+            return Verdict(reason, self._switch.state.reason, 0)
+        if written.limits is None:
+            return Verdict(LIMITS_NOT_LOADED, "there are no risk limits to check against", 0)
         reference_usd = _reference_usd(request.side, quote)
         if reference_usd is None:
-            return self._refused(
-                prepared, Verdict(NO_REFERENCE_PRICE, f"{request.symbol} has no quote", 0)
-            )
+            return Verdict(NO_REFERENCE_PRICE, f"{request.symbol} has no quote", 0)
         context = OrderContext(
             reference_usd,
             self.day_pnl_usd,
-            prepared.held,
-            prepared.open_orders,
-            prepared.orders_in_minute,
+            written.held,
+            leaving.beside(one.intent),
+            leaving.sent_in_minute(one.intent),
         )
-        verdict = Gate(prepared.limits).check(request, context)
+        verdict = Gate(written.limits).check(request, context)
         self._metrics.counter("risk_checks_performed_total").inc()
         self._metrics.histogram("risk_check_duration_seconds").observe(verdict.check_ns / 1e9)
         if not verdict.passed:
             self._metrics.counter("risk_checks_failed_total").labels(verdict.code).inc()
-            return self._refused(prepared, verdict)
-        return self._sent(prepared, verdict)
+        return verdict
 
-    def _sent(self, prepared: _Prepared, verdict: Verdict) -> Outcome:
-        request = prepared.intent.request
-        sent_at, began_seconds = self._clock.now(), stopwatch_seconds()
-        with self._switch.sending() as reason:
-            answer = None if reason else self._submit(request)
-        if answer is None:
-            return self._refused(prepared, Verdict(reason, self._switch.state.reason, 0))
-        took_seconds = stopwatch_seconds() - began_seconds
-        if isinstance(answer, Refused):
-            return self._refused(prepared, Verdict(f"EXCHANGE_{answer.code}", answer.message, 0))
-        self._metrics.histogram("order_ack_latency_seconds").observe(took_seconds)
+    def _send(self, leaving: Sequence[Asked]) -> None:
+        answered = self._sender.send([one.intent.request for one in leaving])
+        taken: list[tuple[str, Acknowledgement, int | None]] = []
+        refused: list[Asked] = []
+        for one in leaving:
+            order_id = one.intent.request.client_order_id
+            found = answered[order_id]
+            if isinstance(found.answer, Order):
+                taken.append((order_id, self._acknowledged(one, found, found.answer), one.check_ns))
+            elif found.error is not None:
+                one.fail(found.error)
+            else:
+                one.verdict = self._refusal(found)
+                refused.append(one)
+        self._acknowledge(taken)
+        self._refuse(refused)
+        if self._switch.refusal():
+            for one in leaving:
+                self._take_back(one)
+
+    def _acknowledged(self, one: Asked, found: Answered, order: Order) -> Acknowledgement:
+        self._metrics.histogram("order_ack_latency_seconds").observe(found.took_seconds)
         self._metrics.counter("execution_orders_submitted_total").inc()
         self._count("new")
-        taken = Acknowledgement(
-            exchange_order_id=str(answer.exchange_order_id),
-            sent_at=sent_at,
-            acknowledged_at=self._clock.now(),
-            acknowledge_us=int(took_seconds * 1_000_000),
+        exchange_id = str(order.exchange_order_id)
+        order_id = one.intent.request.client_order_id
+        one.end(Outcome(order_id, "sent", order.status, "", exchange_id))
+        return Acknowledgement(
+            exchange_order_id=exchange_id,
+            sent_at=found.sent_at,
+            acknowledged_at=found.sent_at + seconds(found.took_seconds),
+            acknowledge_us=int(found.took_seconds * 1_000_000),
         )
-        self._acknowledge(request, taken, verdict)
-        if self._switch.refusal():
-            self._take_back(answer)
-        return Outcome(request.client_order_id, "sent", answer.status, "", answer.exchange_order_id)
 
-    def _submit(self, request: OrderRequest) -> Order | Refused:
-        try:
-            answer = self._broker.submit(request)
-        except Unreachable:
-            # It may be there or not: ask, and only if it is not, send it once more.
-            found = self._broker.order_by_client_id(request.client_order_id)
-            answer = found or self._broker.submit(request)
-        if isinstance(answer, Refused) and answer.is_duplicate:
-            return self._broker.order_by_client_id(request.client_order_id) or answer
-        return answer
+    def _refusal(self, found: Answered) -> Verdict:
+        if isinstance(found.answer, Refused):
+            return Verdict(f"EXCHANGE_{found.answer.code}", found.answer.message, 0)
+        return Verdict(found.refusal, self._switch.state.reason, 0)
 
-    def _take_back(self, order: Order) -> None:
+    def _take_back(self, one: Asked) -> None:
         # Trading was stopped while the order was on its way, perhaps after the last sweep.
+        if one.outcome is None or one.outcome.outcome != "sent":
+            return
         try:
-            self._broker.cancel(str(order.exchange_order_id))
+            self._broker.cancel(str(one.outcome.exchange_order_id))
         except TradingError as error:
-            log.error("order not taken back", order=order.request.client_order_id, error=str(error))
+            log.error("order not taken back", order=one.outcome.client_order_id, error=str(error))
 
-    def _acknowledge(self, request: OrderRequest, taken: Acknowledgement, verdict: Verdict) -> None:
+    def _acknowledge(self, taken: Sequence[tuple[str, Acknowledgement, int | None]]) -> None:
+        if not taken:
+            return
         try:
             with self._database.transaction() as connection:
-                orders.record_acknowledgement(
-                    connection, request.client_order_id, taken, verdict.check_ns
-                )
+                orders.lock(connection, [order_id for order_id, _, _ in taken])
+                orders.record_acknowledgements(connection, taken)
         except Unreachable as error:
-            # The intent is written: the next catch-up asks the exchange and adopts the order.
-            log.error(
-                "acknowledgement not recorded", order=request.client_order_id, error=str(error)
-            )
+            # The intents are written: the next catch-up asks the exchange and adopts the orders.
+            ids = [order_id for order_id, _, _ in taken]
+            log.error("acknowledgements not recorded", orders=ids, error=str(error))
 
     def _adopted(self, found: Order) -> Outcome:
         order_id, exchange_id = found.request.client_order_id, str(found.exchange_order_id)
@@ -263,32 +258,43 @@ class OrderPath:
         log.info("order adopted", order=order_id)
         return Outcome(order_id, "known", found.status, "", exchange_id)
 
-    def _refused(self, prepared: _Prepared, verdict: Verdict) -> Outcome:
-        intent = prepared.intent
-        request = intent.request
-        self._count("rejected")
-        log.warning("order refused", order=request.client_order_id, code=verdict.code)
-        event = RiskEvent(
-            intent.account,
-            "order_refused",
-            "warning",
-            f"{verdict.code}: {verdict.sentence}",
-            {"client_order_id": request.client_order_id, "code": verdict.code, **_facts(request)},
-            intent.signal_at,
-        )
+    def _refuse(self, refused: Sequence[Asked]) -> None:
+        if not refused:
+            return
+        for one in refused:
+            order_id = one.intent.request.client_order_id
+            self._count("rejected")
+            log.warning("order refused", order=order_id, code=one.verdict.code)
+            one.end(Outcome(order_id, "refused", OrderStatus.REJECTED, one.verdict.code))
+        ids = [one.intent.request.client_order_id for one in refused]
         try:
             with self._database.transaction() as connection:
-                orders.record_refusal(
-                    connection, request.client_order_id, verdict.code, verdict.check_ns or None
-                )
-                risk.append(connection, event)
+                orders.lock(connection, ids)
+                for one in refused:
+                    _record_refusal(connection, one)
         except Unreachable as error:
-            # The intent stays; once the day is settled it is closed as never sent.
-            log.error("refusal not recorded", order=request.client_order_id, error=str(error))
-        return Outcome(request.client_order_id, "refused", OrderStatus.REJECTED, verdict.code)
+            # The intents stay; once the day is settled they are closed as never sent.
+            log.error("refusals not recorded", orders=ids, error=str(error))
 
     def _count(self, status: str) -> None:
         self._metrics.counter("orders_total").labels(status).inc()
+
+
+def _record_refusal(connection: Connection, one: Asked) -> None:
+    intent, verdict = one.intent, one.verdict
+    request = intent.request
+    event = RiskEvent(
+        intent.account,
+        "order_refused",
+        "warning",
+        f"{verdict.code}: {verdict.sentence}",
+        {"client_order_id": request.client_order_id, "code": verdict.code, **_facts(request)},
+        intent.signal_at,
+    )
+    orders.record_refusal(
+        connection, request.client_order_id, verdict.code, verdict.check_ns or None
+    )
+    risk.append(connection, event)
 
 
 def _known(order: Order) -> Outcome:

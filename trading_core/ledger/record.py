@@ -1,5 +1,7 @@
-"""Recording an execution once, however often it is told: fill, order, position and postings."""
+"""Recording executions once, however often they are told: fill, order, position and postings."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -12,39 +14,77 @@ from trading_core.domain.postings import entry_of
 from trading_core.ledger.session import Session
 from trading_core.storage.trading import fills, orders, positions, postings
 
+Told = tuple[Fill, Session]
+
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a new fill made of its order and of the position."""
+    """What a new fill made of its order and of the position.
 
+    Attributes:
+        order_filled_quantity: All that is recorded of its order by now.
+    """
+
+    fill: Fill
     order_status: OrderStatus
+    order_filled_quantity: int
     position: Position
 
 
 def record_fill(
     connection: Connection, fill: Fill, session: Session, source: fills.Source
 ) -> Recorded | None:
-    """Write an execution down with all that follows from it; None when it was known already.
+    """Write one execution down; None when it was known already. Raises as `record_fills`."""
+    recorded = record_fills(connection, [(fill, session)], source)
+    return recorded[0] if recorded else None
+
+
+def record_fills(
+    connection: Connection, told: Sequence[Told], source: fills.Source
+) -> list[Recorded]:
+    """Write executions down with all that follows from them; return those that were not known.
 
     The caller's transaction holds all of it together.
 
     Raises:
-        psycopg.errors.ForeignKeyViolation: The order is not in our records; adopt it first.
+        psycopg.errors.ForeignKeyViolation: An order is not in our records; adopt it first.
         psycopg.errors.CheckViolation: More would be filled than was ordered.
-        InvariantViolated: The fill does not balance.
+        InvariantViolated: A fill does not balance.
     """
-    if not fills.insert(connection, fill, session.account, session.trading_date, source):
-        return None
-    status = orders.record_execution(connection, fill.client_order_id, fill.quantity)
-    before = positions.for_update(connection, session.account, fill.symbol)
-    after = before.after(fill)
-    positions.save(connection, session.account, after)
-    entry = entry_of(fill, before, after)
-    postings.insert(connection, entry, session.account, session.trading_date)
-    earned_usd = closed_pnl_usd(before, after, fill)
-    if earned_usd is not None:
-        fills.set_closed_pnl(connection, fill.execution_id, earned_usd)
-    return Recorded(status, after)
+    orders.lock(connection, [fill.client_order_id for fill, _ in told])
+    recorded: list[Recorded] = []
+    for account in sorted({session.account for _, session in told}):
+        own = [(fill, session) for fill, session in told if session.account == account]
+        recorded += _of_account(connection, account, own, source)
+    return recorded
+
+
+def _of_account(
+    connection: Connection, account: str, told: Sequence[Told], source: fills.Source
+) -> list[Recorded]:
+    held = positions.for_update(connection, account, {fill.symbol for fill, _ in told})
+    rows = [(fill, account, session.trading_date) for fill, session in told]
+    new = fills.insert(connection, rows, source)
+    fresh = {fill.execution_id: (fill, day) for fill, _, day in rows if fill.execution_id in new}
+    if not fresh:
+        return []
+    more: Counter[str] = Counter()
+    for fill, _ in fresh.values():
+        more[fill.client_order_id] += fill.quantity
+    stand = orders.record_executions(connection, more)
+    recorded, entries, earned_usd = [], [], {}
+    for fill, day in fresh.values():
+        before = held[fill.symbol]
+        held[fill.symbol] = after = before.after(fill)
+        entries.append((entry_of(fill, before, after), day))
+        closed_usd = closed_pnl_usd(before, after, fill)
+        if closed_usd is not None:
+            earned_usd[fill.execution_id] = closed_usd
+        recorded.append(Recorded(fill, *stand[fill.client_order_id], after))
+    positions.save(connection, account, list(held.values()))
+    postings.insert(connection, entries, account)
+    fills.set_closed_pnl(connection, earned_usd)
+    return recorded
 
 
 def closed_pnl_usd(before: Position, after: Position, fill: Fill) -> Decimal | None:

@@ -1,8 +1,9 @@
 """Every execution is recorded once, whichever way and however often it is told."""
 
+import random
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -22,6 +23,7 @@ from trading_core.storage.trading import orders, pnl, positions, risk
 from trading_core.storage.trading.orders import Intent
 
 SESSION = Session("PA7777777", trading_date_of(NOW))
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 SPY = Quote("SPY", NOW, Decimal("99.98"), 50, Decimal("100.02"), 50)
 
 
@@ -138,13 +140,46 @@ def test_a_cancelled_order_ends_once_its_fills_are_recorded_and_not_before(books
     sent = books.rest("a")
     books.broker.cancel(str(sent.exchange_order_id))
     *earlier, cancelled = books.told
-    books.executions.hear(SESSION, cancelled)
+    books.broker.faults.deaf = True
+    with pytest.raises(Unreachable):
+        books.executions.hear(SESSION, cancelled)
     assert not books.order("a").status.is_final
+    books.broker.faults.deaf = False
     for update in earlier:
         books.executions.hear(SESSION, update)
     assert books.executions.compare_open_orders(SESSION, settled=True) == 0
     order = books.order("a")
     assert (order.status, order.filled_quantity) == (OrderStatus.CANCELED, 50)
+
+
+def test_an_update_that_speaks_of_shares_never_told_makes_it_ask_at_once(books: Books) -> None:
+    sent = books.rest("a")
+    books.broker.cancel(str(sent.exchange_order_id))
+    books.executions.hear(SESSION, books.told[-1])
+    order = books.order("a")
+    assert (order.status, order.filled_quantity) == (OrderStatus.CANCELED, 50)
+    assert books.executions.count(SESSION) == 1
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_updates_doubled_lost_and_out_of_order_make_the_books_of_the_fills_all_the_same(
+    books: Books, seed: int
+) -> None:
+    dice = random.Random(seed)
+    for number in range(6):
+        sent = books.rest(f"a{number}", quantity=dice.choice((50, 80)))
+        if dice.random() < 0.5:
+            books.broker.cancel(str(sent.exchange_order_id))
+        books.broker.show(SPY)
+    told = [update for update in books.told * 2 if dice.random() < 0.7]
+    dice.shuffle(told)
+    books.executions.hear(SESSION, *told)
+    books.executions.catch_up(SESSION)
+    theirs = {one.execution_id for one in books.broker.fills_after(LONG_AGO)}
+    assert books.executions.count(SESSION) == len(theirs)
+    for order in books.broker.orders("all"):
+        ours = books.order(order.request.client_order_id)
+        assert (ours.status, ours.filled_quantity) == (order.status, order.filled_quantity)
 
 
 def test_a_late_fill_of_a_cancelled_order_counts_and_leaves_it_cancelled(books: Books) -> None:

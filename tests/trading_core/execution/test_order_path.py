@@ -256,7 +256,7 @@ def test_a_sale_that_only_reduces_passes_while_the_day_is_lost_and_a_purchase_do
     with desk.database.transaction() as connection:
         [fill] = desk.broker.fills_after(datetime.min.replace(tzinfo=UTC))
         orders.record_execution(connection, fill.client_order_id, fill.quantity)
-        fills.insert(connection, fill, SESSION.account, SESSION.trading_date, "stream")
+        fills.insert(connection, [(fill, SESSION.account, SESSION.trading_date)], "stream")
         connection.execute(
             "INSERT INTO positions (account, symbol, quantity, cost_basis_usd, realized_pnl_usd)"
             " VALUES (%s, 'SPY', 80, 8000, 0)",

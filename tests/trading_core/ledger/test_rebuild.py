@@ -95,12 +95,12 @@ def test_the_database_refuses_what_does_not_balance_and_what_was_posted(
         a_fill(1, "SPY", Side.BUY, 1, "10"), Position("SPY"), Position("SPY", 1, Decimal(10))
     )
     with connect(trading_database.app_dsn, application="test") as connection:
-        postings.insert(connection, good, DAY.account, DAY.trading_date)
+        postings.insert(connection, [(good, DAY.trading_date)], DAY.account)
     with (
         pytest.raises(psycopg.errors.UniqueViolation),
         connect(trading_database.app_dsn, application="test") as connection,
     ):
-        postings.insert(connection, good, DAY.account, DAY.trading_date)
+        postings.insert(connection, [(good, DAY.trading_date)], DAY.account)
     with connect(trading_database.app_dsn, application="test") as connection:
         connection.execute(
             "INSERT INTO postings (entry_id, account, trading_date, book, symbol, amount_usd)"

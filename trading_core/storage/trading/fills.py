@@ -1,5 +1,6 @@
 """Executions, each recorded once however often it is told."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Literal
@@ -14,38 +15,49 @@ Source = Literal["stream", "catch_up"]
 
 
 def insert(
-    connection: Connection, fill: Fill, account: str, trading_date: date, source: Source
-) -> bool:
-    """Write a fill down; return False when it is already there.
+    connection: Connection, told: Sequence[tuple[Fill, str, date]], source: Source
+) -> set[str]:
+    """Write fills down, each with its account and trading day; return the ids that are new.
 
     Two writers of the same fill wait for each other: the second sees what the first did.
     """
-    written = connection.execute(
+    rows = connection.execute(
         "INSERT INTO fills (execution_id, client_order_id, account, trading_date, symbol, side,"
         " quantity, price_usd, executed_at, source)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-        " ON CONFLICT (execution_id) DO NOTHING",
+        " SELECT *, %s FROM unnest(%s::text[], %s::text[], %s::text[], %s::date[], %s::text[],"
+        " %s::text[], %s::numeric[], %s::numeric[], %s::timestamptz[])"
+        " ON CONFLICT (execution_id) DO NOTHING RETURNING execution_id",
         (
-            fill.execution_id,
-            fill.client_order_id,
-            account,
-            trading_date,
-            fill.symbol,
-            fill.side,
-            fill.quantity,
-            fill.price_usd,
-            fill.executed_at,
             source,
+            [fill.execution_id for fill, _, _ in told],
+            [fill.client_order_id for fill, _, _ in told],
+            [account for _, account, _ in told],
+            [trading_date for _, _, trading_date in told],
+            [fill.symbol for fill, _, _ in told],
+            [fill.side.value for fill, _, _ in told],
+            [fill.quantity for fill, _, _ in told],
+            [fill.price_usd for fill, _, _ in told],
+            [fill.executed_at for fill, _, _ in told],
         ),
     )
-    return written.rowcount == 1
+    return {str(row[0]) for row in rows}
 
 
-def set_closed_pnl(connection: Connection, execution_id: str, closed_pnl_usd: Decimal) -> None:
-    """Write down what the shares that a fill closed earned, in dollars."""
+def known(connection: Connection, execution_ids: Sequence[str]) -> set[str]:
+    """Return those of some executions that are in our records."""
+    rows = connection.execute(
+        "SELECT execution_id FROM fills WHERE execution_id = ANY(%s)", (list(execution_ids),)
+    )
+    return {str(row[0]) for row in rows}
+
+
+def set_closed_pnl(connection: Connection, earned_usd: Mapping[str, Decimal]) -> None:
+    """Write down what the shares earned, in dollars, that executions closed."""
     connection.execute(
-        "UPDATE fills SET closed_pnl_usd = %s WHERE execution_id = %s",
-        (closed_pnl_usd, execution_id),
+        "UPDATE fills SET closed_pnl_usd = earned.usd"
+        " FROM unnest(%s::text[], %s::numeric[]) AS earned (id, usd)"
+        " WHERE execution_id = earned.id",
+        (list(earned_usd), list(earned_usd.values())),
     )
 
 
@@ -61,7 +73,7 @@ def of_account(connection: Connection, account: str) -> list[Fill]:
 
 def as_recorded(connection: Connection, account: str) -> list[Fill]:
     """Return all the account's fills in the order they reached our books; some come late."""
-    return _read(connection, "account = %s", (account,), by="recorded_at, executed_at")
+    return _read(connection, "account = %s", (account,), by="number")
 
 
 def count_of_day(connection: Connection, account: str, trading_date: date) -> int:

@@ -53,29 +53,36 @@ class Acknowledgement:
     acknowledge_us: int
 
 
-def record_intent(connection: Connection, intent: Intent) -> bool:
-    """Write an order down before it is sent; return False when its id is already there."""
-    request = intent.request
-    written = connection.execute(
+def record_intents(connection: Connection, intents: Sequence[Intent]) -> set[str]:
+    """Write orders down before they are sent; return the ids that were not there already."""
+    requests = [intent.request for intent in intents]
+    rows = connection.execute(
         "INSERT INTO orders (client_order_id, account, trading_date, strategy, symbol, side, type,"
-        " time_in_force, quantity, limit_price_usd, status, signal_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'intended', %s)"
-        " ON CONFLICT (client_order_id) DO NOTHING",
+        " time_in_force, quantity, limit_price_usd, signal_at, status)"
+        " SELECT *, 'intended' FROM unnest(%s::text[], %s::text[], %s::date[], %s::text[],"
+        " %s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::numeric[],"
+        " %s::timestamptz[])"
+        " ON CONFLICT (client_order_id) DO NOTHING RETURNING client_order_id",
         (
-            request.client_order_id,
-            intent.account,
-            intent.trading_date,
-            intent.strategy,
-            request.symbol,
-            request.side,
-            request.type,
-            request.time_in_force,
-            request.quantity,
-            request.limit_price_usd,
-            intent.signal_at,
+            [request.client_order_id for request in requests],
+            [intent.account for intent in intents],
+            [intent.trading_date for intent in intents],
+            [intent.strategy for intent in intents],
+            [request.symbol for request in requests],
+            [request.side.value for request in requests],
+            [request.type.value for request in requests],
+            [request.time_in_force.value for request in requests],
+            [request.quantity for request in requests],
+            [request.limit_price_usd for request in requests],
+            [intent.signal_at for intent in intents],
         ),
     )
-    return written.rowcount == 1
+    return {str(row[0]) for row in rows}
+
+
+def record_intent(connection: Connection, intent: Intent) -> bool:
+    """Write one order down before it is sent; return False when its id is already there."""
+    return bool(record_intents(connection, [intent]))
 
 
 def record_refusal(
@@ -97,44 +104,80 @@ def record_acknowledgement(
     risk_check_ns: int | None = None,
 ) -> None:
     """Write down that the exchange has the order. Executions may have been recorded before."""
+    record_acknowledgements(connection, [(client_order_id, taken, risk_check_ns)])
+
+
+def record_acknowledgements(
+    connection: Connection, rows: Sequence[tuple[str, Acknowledgement, int | None]]
+) -> None:
+    """Write down orders the exchange has, each with the time its risk check took."""
     connection.execute(
         "UPDATE orders SET status = CASE status WHEN 'intended' THEN 'new' ELSE status END,"
-        " exchange_order_id = %s, sent_at = %s, acknowledged_at = %s, acknowledge_us = %s,"
-        " risk_check_ns = coalesce(%s, risk_check_ns)"
-        " WHERE client_order_id = %s",
+        " exchange_order_id = ack.theirs, sent_at = ack.sent_at,"
+        " acknowledged_at = ack.acknowledged_at, acknowledge_us = ack.acknowledge_us,"
+        " risk_check_ns = coalesce(ack.risk_check_ns, orders.risk_check_ns)"
+        " FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::bigint[],"
+        " %s::bigint[]) AS ack"
+        " (ours, theirs, sent_at, acknowledged_at, acknowledge_us, risk_check_ns)"
+        " WHERE client_order_id = ack.ours",
         (
-            taken.exchange_order_id,
-            taken.sent_at,
-            taken.acknowledged_at,
-            taken.acknowledge_us,
-            risk_check_ns,
-            client_order_id,
+            [client_order_id for client_order_id, _, _ in rows],
+            [taken.exchange_order_id for _, taken, _ in rows],
+            [taken.sent_at for _, taken, _ in rows],
+            [taken.acknowledged_at for _, taken, _ in rows],
+            [taken.acknowledge_us for _, taken, _ in rows],
+            [risk_check_ns for _, _, risk_check_ns in rows],
         ),
     )
 
 
 def record_adoption(connection: Connection, client_order_id: str, exchange_order_id: str) -> None:
     """Write down that an order of ours turned out to be at the exchange already."""
+    record_adoptions(connection, {client_order_id: exchange_order_id})
+
+
+def record_adoptions(connection: Connection, exchange_order_ids: Mapping[str, str]) -> None:
+    """Write down what the exchange calls orders of ours that it has, by our id."""
     connection.execute(
         "UPDATE orders SET status = CASE status WHEN 'intended' THEN 'new' ELSE status END,"
-        " exchange_order_id = %(theirs)s WHERE client_order_id = %(ours)s"
-        " AND exchange_order_id IS DISTINCT FROM %(theirs)s",
-        {"theirs": exchange_order_id, "ours": client_order_id},
+        " exchange_order_id = named.theirs FROM unnest(%s::text[], %s::text[]) AS named"
+        " (ours, theirs) WHERE client_order_id = named.ours"
+        " AND exchange_order_id IS DISTINCT FROM named.theirs",
+        (list(exchange_order_ids), list(exchange_order_ids.values())),
+    )
+
+
+def lock(connection: Connection, client_order_ids: Sequence[str]) -> None:
+    """Hold orders until the transaction ends.
+
+    Two transactions that change several orders each would wait for each other for ever, did not
+    both take theirs in one order beforehand.
+    """
+    connection.execute(
+        "SELECT FROM orders WHERE client_order_id = ANY(%s) ORDER BY client_order_id FOR UPDATE",
+        (list(client_order_ids),),
     )
 
 
 def record_execution(connection: Connection, client_order_id: str, quantity: int) -> OrderStatus:
     """Add executed shares to an order and return its status."""
-    row = connection.execute(
-        "UPDATE orders SET filled_quantity = filled_quantity + %(shares)s, status = CASE"
-        "   WHEN filled_quantity + %(shares)s = quantity THEN 'filled'"
+    return record_executions(connection, {client_order_id: quantity})[client_order_id][0]
+
+
+def record_executions(
+    connection: Connection, quantities: Mapping[str, int]
+) -> dict[str, tuple[OrderStatus, int]]:
+    """Add executed shares to orders; return each one's status, and all that is filled of it."""
+    rows = connection.execute(
+        "UPDATE orders SET filled_quantity = filled_quantity + more.shares, status = CASE"
+        "   WHEN filled_quantity + more.shares = quantity THEN 'filled'"
         "   WHEN status IN ('canceled', 'expired') THEN status"
         "   ELSE 'partially_filled' END"
-        " WHERE client_order_id = %(id)s RETURNING status",
-        {"shares": quantity, "id": client_order_id},
-    ).fetchone()
-    assert row is not None, "the fill's foreign key holds the order"
-    return OrderStatus(row[0])
+        " FROM unnest(%s::text[], %s::bigint[]) AS more (id, shares)"
+        " WHERE client_order_id = more.id RETURNING client_order_id, status, filled_quantity",
+        (list(quantities), list(quantities.values())),
+    )
+    return {str(order_id): (OrderStatus(status), filled) for order_id, status, filled in rows}
 
 
 def record_end(
@@ -158,12 +201,13 @@ def record_end(
     return changed.rowcount == 1
 
 
-def account_of(connection: Connection, client_order_id: str) -> str | None:
-    """Return the account an order was sent for, or None when the order is not in our records."""
-    row = connection.execute(
-        "SELECT account FROM orders WHERE client_order_id = %s", (client_order_id,)
-    ).fetchone()
-    return None if row is None else str(row[0])
+def accounts_of(connection: Connection, client_order_ids: Sequence[str]) -> dict[str, str]:
+    """Return the account each of some orders was sent for; those not in our records left out."""
+    rows = connection.execute(
+        "SELECT client_order_id, account FROM orders WHERE client_order_id = ANY(%s)",
+        (list(client_order_ids),),
+    )
+    return {str(order_id): str(account) for order_id, account in rows}
 
 
 def known(connection: Connection, client_order_ids: Sequence[str]) -> set[str]:
@@ -186,8 +230,13 @@ def newest_day(connection: Connection, account: str) -> date | None:
 
 def find(connection: Connection, client_order_id: str) -> Order | None:
     """Return one order, or None."""
-    found = _read(connection, "WHERE o.client_order_id = %s", (client_order_id,))
-    return found[0] if found else None
+    return find_all(connection, [client_order_id]).get(client_order_id)
+
+
+def find_all(connection: Connection, client_order_ids: Sequence[str]) -> dict[str, Order]:
+    """Return those of some orders that are in our records, by id."""
+    found = _read(connection, "WHERE o.client_order_id = ANY(%s)", (list(client_order_ids),))
+    return {order.request.client_order_id: order for order in found}
 
 
 def open_orders(connection: Connection, account: str) -> list[Order]:
@@ -202,15 +251,21 @@ def of_day(connection: Connection, account: str, trading_date: date) -> list[Ord
     )
 
 
-def sent_since(connection: Connection, intent: Intent, since: datetime) -> int:
-    """Return how many other orders the account has sent after a moment of market time."""
-    row = connection.execute(
-        "SELECT count(*) FROM orders WHERE account = %s AND trading_date = %s"
-        " AND signal_at > %s AND client_order_id <> %s AND status <> 'rejected'",
-        (intent.account, intent.trading_date, since, intent.request.client_order_id),
-    ).fetchone()
-    assert row is not None, "an aggregate has a row"
-    return int(row[0])
+def sent_since(
+    connection: Connection, session: tuple[str, date], since: datetime, but: Sequence[str] = ()
+) -> list[datetime]:
+    """Return when orders of an account's day were signalled after a moment of market time.
+
+    Args:
+        session: The account, and the trading day.
+        but: Ids that do not count.
+    """
+    rows = connection.execute(
+        "SELECT signal_at FROM orders WHERE account = %s AND trading_date = %s"
+        " AND signal_at > %s AND client_order_id <> ALL(%s) AND status <> 'rejected'",
+        (*session, since, list(but)),
+    )
+    return [row[0] for row in rows]
 
 
 def _read(connection: Connection, where: str, values: tuple[Any, ...]) -> list[Order]:

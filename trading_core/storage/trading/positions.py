@@ -1,6 +1,6 @@
 """Positions by account and symbol, as our own fills make them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -25,33 +25,37 @@ class MarkedPosition:
         return self.position.unrealized_pnl_usd(self.price_usd)
 
 
-def for_update(connection: Connection, account: str, symbol: str) -> Position:
-    """Return a position and hold it until the transaction ends, so that changes queue up."""
+def for_update(connection: Connection, account: str, symbols: Iterable[str]) -> dict[str, Position]:
+    """Return positions and hold them until the transaction ends, so that changes queue up."""
+    wanted = sorted(set(symbols))
     connection.execute(
         "INSERT INTO positions (account, symbol, quantity, cost_basis_usd, realized_pnl_usd)"
-        " VALUES (%s, %s, 0, 0, 0) ON CONFLICT (account, symbol) DO NOTHING",
-        (account, symbol),
+        " SELECT %s, symbol, 0, 0, 0 FROM unnest(%s::text[]) AS symbol"
+        " ON CONFLICT (account, symbol) DO NOTHING",
+        (account, wanted),
     )
-    row = connection.execute(
-        "SELECT quantity, cost_basis_usd, realized_pnl_usd FROM positions"
-        " WHERE account = %s AND symbol = %s FOR UPDATE",
-        (account, symbol),
-    ).fetchone()
-    assert row is not None, "it was there or has just been made"
-    return Position(symbol, *row)
+    rows = connection.execute(
+        "SELECT symbol, quantity, cost_basis_usd, realized_pnl_usd FROM positions"
+        " WHERE account = %s AND symbol = ANY(%s) ORDER BY symbol FOR UPDATE",
+        (account, wanted),
+    )
+    return {row[0]: Position(*row) for row in rows}
 
 
-def save(connection: Connection, account: str, position: Position) -> None:
-    """Replace a position that `for_update` returned."""
+def save(connection: Connection, account: str, changed: Sequence[Position]) -> None:
+    """Replace positions that `for_update` returned."""
     connection.execute(
-        "UPDATE positions SET quantity = %s, cost_basis_usd = %s, realized_pnl_usd = %s,"
-        " updated_at = clock_timestamp() WHERE account = %s AND symbol = %s",
+        "UPDATE positions SET quantity = new.quantity, cost_basis_usd = new.cost_usd,"
+        " realized_pnl_usd = new.realized_usd, updated_at = clock_timestamp()"
+        " FROM unnest(%s::text[], %s::numeric[], %s::numeric[], %s::numeric[])"
+        " AS new (symbol, quantity, cost_usd, realized_usd)"
+        " WHERE account = %s AND positions.symbol = new.symbol",
         (
-            position.quantity,
-            position.cost_basis_usd,
-            position.realized_pnl_usd,
+            [position.symbol for position in changed],
+            [position.quantity for position in changed],
+            [position.cost_basis_usd for position in changed],
+            [position.realized_pnl_usd for position in changed],
             account,
-            position.symbol,
         ),
     )
 

@@ -3,6 +3,7 @@
 PostgreSQL itself refuses an entry that does not balance, when the transaction ends.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -11,22 +12,28 @@ from psycopg import Connection
 from trading_core.domain.postings import Book, Entry
 
 
-def insert(connection: Connection, entry: Entry, account: str, trading_date: date) -> None:
-    """Post an entry.
+def insert(connection: Connection, entries: Sequence[tuple[Entry, date]], account: str) -> None:
+    """Post entries, each on its trading day.
 
     Raises:
-        psycopg.errors.UniqueViolation: It was posted before.
-        psycopg.errors.CheckViolation: At commit: its postings do not add up to nothing.
+        psycopg.errors.UniqueViolation: One was posted before.
+        psycopg.errors.CheckViolation: At commit: the postings of one do not add up to nothing.
     """
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO postings (entry_id, account, trading_date, book, symbol, amount_usd)"
-            " VALUES (%s, %s, %s, %s, %s, %s)",
-            [
-                (entry.entry_id, account, trading_date, one.book, one.symbol, one.amount_usd)
-                for one in entry.postings
-            ],
-        )
+    lines = [(entry.entry_id, day, line) for entry, day in entries for line in entry.postings]
+    connection.execute(
+        "INSERT INTO postings (entry_id, account, trading_date, book, symbol, amount_usd)"
+        " SELECT id, %s, day, book, symbol, usd"
+        " FROM unnest(%s::text[], %s::date[], %s::text[], %s::text[], %s::numeric[])"
+        " AS line (id, day, book, symbol, usd)",
+        (
+            account,
+            [entry_id for entry_id, _, _ in lines],
+            [day for _, day, _ in lines],
+            [line.book.value for _, _, line in lines],
+            [line.symbol for _, _, line in lines],
+            [line.amount_usd for _, _, line in lines],
+        ),
+    )
 
 
 def balances(connection: Connection, account: str) -> dict[tuple[Book, str], Decimal]:

@@ -25,6 +25,7 @@ from tests.fix_postgres import (
     fresh_database,
     fresh_operations,
 )
+from trading_core.broker.keys import ADMIN_TOKEN
 from trading_core.broker.replay import Replay
 from trading_core.clock import poll, seconds
 from trading_core.lockstep import MINUTE
@@ -35,6 +36,7 @@ from trading_core.settings import Settings
 PROJECT = Path(__file__).resolve().parent.parent
 # Who a test says it is, and why it asks.
 WORD = {"reason": "the test asks", "actor": "tests"}
+ADMIN = "only-for-tests-either"
 CORE = (
     "paper_exchange",
     "market_data",
@@ -146,21 +148,28 @@ def running_core(
     database: TradingDatabase,
     operations: OperationsDatabase,
     names: Sequence[str] = ("redis", *CORE),
+    *,
+    faults: bool = False,
 ) -> Iterator[Core]:
-    """Run the core, or some of it, on databases of its own for the length of a `with` block."""
+    """Run the core, or some of it, on databases of its own for the length of a `with` block.
+
+    Args:
+        faults: Whether the exchange has its door of faults, behind `ADMIN`.
+    """
     secrets = {
         "trading_dsn": database.app_dsn.get_secret_value(),
         "operations_dsn": operations.app_dsn.get_secret_value(),
         "broker_key_id": "PKTEST",
         "broker_secret_key": "only-for-tests",
         "control_token": "only-for-tests",
-    }
+    } | ({ADMIN_TOKEN: ADMIN} if faults else {})
     (root / "secrets").mkdir(parents=True)
     for name, value in secrets.items():
         (root / "secrets" / name).write_text(value)
     desk.install(database.owner_dsn)
     ports = {name: free_port() for name in (*CORE, "redis")}
-    core = Core(Settings(state_dir=root, port_offset=0, ports=ports), database, operations)
+    settings = Settings(state_dir=root, port_offset=0, ports=ports, exchange_faults=faults)
+    core = Core(settings, database, operations)
     with ExitStack() as leaving:
         leaving.callback(core.stop)
         for name in names:

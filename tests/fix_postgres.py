@@ -104,22 +104,27 @@ def _fresh(
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """A server with the roles of the stack and a migrated template of each schema."""
     with postgres.running(tmp_path_factory.mktemp("postgres"), free_port()) as cluster:
-        server = PostgresServer(SecretStr(cluster.superuser_dsn), cluster)
-        for schema in Schema:
-            for role, options in ((_OWNERS[schema], "CREATEDB"), (_APPS[schema], "NOCREATEDB")):
-                server.execute(
-                    sql.SQL("CREATE ROLE {} LOGIN {} PASSWORD {}").format(
-                        sql.Identifier(role), sql.SQL(options), sql.Literal(_PASSWORD)
-                    )
-                )
-            template, owner = _template(schema), _OWNERS[schema]
+        yield prepared(cluster)
+
+
+def prepared(cluster: postgres.Cluster) -> PostgresServer:
+    """Make the roles and the migrated templates on a new server that answers."""
+    server = PostgresServer(SecretStr(cluster.superuser_dsn), cluster)
+    for schema in Schema:
+        for role, options in ((_OWNERS[schema], "CREATEDB"), (_APPS[schema], "NOCREATEDB")):
             server.execute(
-                sql.SQL("CREATE DATABASE {} OWNER {}").format(
-                    sql.Identifier(template), sql.Identifier(owner)
+                sql.SQL("CREATE ROLE {} LOGIN {} PASSWORD {}").format(
+                    sql.Identifier(role), sql.SQL(options), sql.Literal(_PASSWORD)
                 )
             )
-            migrate.upgrade(server.dsn(template, owner), schema)
-        yield server
+        template, owner = _template(schema), _OWNERS[schema]
+        server.execute(
+            sql.SQL("CREATE DATABASE {} OWNER {}").format(
+                sql.Identifier(template), sql.Identifier(owner)
+            )
+        )
+        migrate.upgrade(server.dsn(template, owner), schema)
+    return server
 
 
 def _template(schema: Schema) -> str:

@@ -1,0 +1,118 @@
+"""A session at two hundred orders a second in which everything dies in turn, five times each."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.faults.chaos import books
+from tests.faults.chaos.database import KillablePostgres
+from tests.faults.chaos.orders import PER_SECOND, Fates, Now, orders_flowing
+from tests.faults.chaos.reaper import (
+    EXCHANGE,
+    EXECUTOR,
+    VICTIMS,
+    Storm,
+    bad_weather,
+    kill_in_turn,
+    time_passing,
+)
+from tests.fix_core import Core, running_core
+from tests.fix_postgres import fresh_database, fresh_operations, prepared
+from trading_core.broker.replay import Replay, ReplaySession, SessionRequest
+from trading_core.clock import poll, seconds
+from trading_core.errors import TradingError
+from trading_core.storage.connect import connect
+from trading_core.storage.trading import config
+
+ROUNDS = 5
+START_USD = Decimal(10_000_000)
+LIMITS = {
+    "order_quantity_max": 500,
+    "order_notional_usd_max": "25000.00",
+    "position_quantity_max": 100_000,
+    "position_notional_usd_max": "5000000.00",
+    "price_collar_bps_max": 500,
+    "daily_loss_usd_warn": "400000.00",
+    "daily_loss_usd_page": "450000.00",
+    "daily_loss_usd_breaker": "500000.00",
+}
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A trading core on a database server of its own, in an open session."""
+
+    core: Core
+    database: KillablePostgres
+    session: ReplaySession
+
+    def settled(self, now: Now) -> bool:
+        """Whether the exchange has no open order of ours, and our records say the same."""
+        try:
+            with self.core.peer(EXECUTOR) as executor:
+                executor.post("/orders/cancel-all", {})
+                answer = executor.post("/cycle/settle", {"now": now.moment.isoformat()})
+        except TradingError:
+            return False
+        return bool(answer["open_orders"] == 0)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    database = KillablePostgres(tmp_path / "postgres")
+    with ExitStack() as leaving:
+        leaving.callback(database.remove)
+        server = prepared(database.cluster)
+        trading = leaving.enter_context(fresh_database(server))
+        operations = leaving.enter_context(fresh_operations(server))
+        names = ("redis", EXCHANGE, "market_data", EXECUTOR)
+        core = leaving.enter_context(
+            running_core(tmp_path / "core", trading, operations, names, faults=True)
+        )
+        with connect(trading.owner_dsn, application="test") as connection:
+            config.install(
+                connection, config.RISK_LIMITS, config.DESK, LIMITS, approved_by="risk", reason="-"
+            )
+        replay = Replay.of(core.settings)
+        request = SessionRequest("synthetic", date(2024, 3, 5), seed=7, cash_usd=START_USD)
+        session = replay.open(request)
+        replay.advance(session.opens_at + timedelta(minutes=1))
+        replay.close()
+        with core.peer(EXECUTOR) as executor:
+            executor.post("/enable", {"reason": "test", "actor": "test", "fence": 1})
+        yield Desk(core, database, session)
+
+
+@pytest.mark.slow
+def test_killed_in_turn_at_two_hundred_orders_a_second_both_sides_agree(desk: Desk) -> None:
+    now, storm = Now(desk.session.opens_at + timedelta(minutes=1)), Storm()
+
+    with (
+        time_passing(desk.core, desk.session, now),
+        bad_weather(desk.core, storm),
+        orders_flowing(desk.core.settings, desk.session, now) as fates,
+    ):
+        kill_in_turn(desk.core, desk.database, fates, storm, ROUNDS)
+    told(fates, storm)
+
+    assert poll(lambda: desk.settled(now), within=seconds(120), every=seconds(1))
+    assert storm.kills == dict.fromkeys(VICTIMS, ROUNDS)
+    books.assert_equal(desk.core, desk.session, START_USD)
+    books.assert_none_lost(desk.core, desk.session, fates)
+    desk.core.await_ready(EXCHANGE, EXECUTOR, "market_data")
+
+
+def told(fates: Fates, storm: Storm) -> None:
+    """Print what the storm came to: figures of this machine at this moment."""
+    sys.stdout.write(
+        f"\n{len(fates.outcomes)} orders in {fates.lasted_seconds:.0f} s, asked for again"
+        f" {fates.repeats} times; wanted {PER_SECOND} a second, were {fates.per_second:.0f} over"
+        f" all, {fates.per_second_when_up:.0f} in the median second that answered any;"
+        f" kills {dict(storm.kills)}, faults {dict(storm.faults)}\n"
+    )

@@ -97,6 +97,27 @@ SCHEDULES: tuple[Schedule, ...] = (
         kept="record 2 years",
         parameters={"requested_by": "schedule"},
     ),
+    Schedule(
+        "performance-report",
+        cron="30 17 * * 1-5",
+        says="17:30, Monday to Friday",
+        kept="record 2 years, page for ever",
+        parameters={"requested_by": "schedule"},
+    ),
+    Schedule(
+        "weekly-report",
+        cron="0 9 * * 6",
+        says="09:00, Saturday",
+        kept="record 2 years, page for ever",
+        parameters={"requested_by": "schedule"},
+    ),
+    Schedule(
+        "monthly-report",
+        cron="0 10 1 * *",
+        says="10:00, the first of the month",
+        kept="record 2 years, page for ever",
+        parameters={"requested_by": "schedule"},
+    ),
 )
 
 

@@ -16,9 +16,9 @@ DEAREST_MAX = 10
 _COSTS = (
     Column("Orders", Kind.COUNT, secondary=True),
     Column("Notional", Kind.MONEY, secondary=True),
-    Column("Arrival cost", Kind.COST),
+    Column("Arrival cost", Kind.COST, secondary=True),
     Column("Arrival bp", Kind.FIGURE),
-    Column("VWAP cost", Kind.COST),
+    Column("VWAP cost", Kind.COST, secondary=True),
     Column("VWAP bp", Kind.FIGURE),
 )
 

@@ -11,7 +11,7 @@ from tests.tasks.daily_report.sample import a_fill, an_order, busy_day, quiet_da
 from trading_core.domain.orders import OrderStatus
 
 
-class _Markup(html.parser.HTMLParser):
+class Markup(html.parser.HTMLParser):
     """The tags of a page, whether they are balanced, and whatever makes a browser fetch."""
 
     def __init__(self, page: str) -> None:
@@ -43,7 +43,7 @@ def busy_page() -> str:
 
 
 def test_the_page_is_whole_and_fetches_nothing(busy_page: str) -> None:
-    markup = _Markup(busy_page)
+    markup = Markup(busy_page)
 
     assert markup.open == []
     assert markup.fetched == []
@@ -62,7 +62,7 @@ def test_the_page_opens_with_the_verdict_and_the_profit_to_the_cent(busy_page: s
 
 def test_the_page_has_every_picture(busy_page: str) -> None:
     # Two of the session and of exposure (wide and narrow), four symbols, one of latency.
-    assert _Markup(busy_page).pictures == 9
+    assert Markup(busy_page).pictures == 9
 
 
 def test_pictures_take_their_colours_from_the_page(busy_page: str) -> None:
@@ -90,7 +90,7 @@ def test_a_synthetic_day_says_so_before_anything_else(busy_page: str) -> None:
     ids=["nothing happened", "nothing is known", "no bars, one minute"],
 )
 def test_a_bare_day_still_has_a_page(facts: DailyFacts) -> None:
-    assert _Markup(render(facts)).open == []
+    assert Markup(render(facts)).open == []
 
 
 def test_an_unclosed_day_names_what_is_missing() -> None:
@@ -112,7 +112,7 @@ def test_text_from_outside_cannot_become_markup() -> None:
     page = render(facts)
 
     assert not re.search(r"<(script|b>X|u>)|<i>&", page)
-    assert _Markup(page).open == []
+    assert Markup(page).open == []
 
 
 def test_only_the_most_traded_symbols_are_drawn_and_the_rest_counted() -> None:
@@ -120,7 +120,7 @@ def test_only_the_most_traded_symbols_are_drawn_and_the_rest_counted() -> None:
 
     page = render(replace(quiet_day(), fills=fills))
 
-    assert _Markup(page).pictures == SYMBOL_PICTURES_MAX
+    assert Markup(page).pictures == SYMBOL_PICTURES_MAX
     assert "3 more symbols traded" in page
 
 

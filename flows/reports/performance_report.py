@@ -1,0 +1,46 @@
+"""Performance report: from a first day to the newest, growth beside the risk it took
+
+When:     every evening, or whenever somebody asks
+Changes:  writes the span's page into the reports folder; with pdf, prints it
+If red:   nothing was changed unless the report stands written; a day that is not closed is named in
+          it and does not stop it. Without a browser there is no PDF: print the page from yours
+Covers:   TRD-13
+Partly:   REP-03
+"""
+
+from datetime import date
+
+from prefect import flow
+
+from flows.desk import open_run
+from tasks.kernel import collect
+from tasks.reporting.periods import check_days_closed, ensure_period_report_written, notify_period
+from tasks.reporting.printing import ensure_pdf_printed
+
+
+@flow(name="performance-report")
+def performance_report(
+    start_date: date | None = None,
+    pdf: bool = False,
+    dry_run: bool = False,
+    requested_by: str = "on-call",
+) -> str:
+    """Show the performance since a day.
+
+    Args:
+        start_date: The first day; empty: 30 days before the newest trading day.
+        pdf: Print it too.
+        dry_run: Say what would be written, and write nothing.
+        requested_by: Your name or role.
+    """
+    about = f"start_date {start_date or 'newest'}"
+    with open_run("performance-report", about, dry_run=dry_run, requested_by=requested_by) as desk:
+        # Look.
+        closed = check_days_closed.submit(desk.settings, "performance", start_date)
+        collect({"days closed": closed}).require_ready("see which part could not be read")
+
+        # Act.
+        written = ensure_period_report_written(desk.settings, "performance", start_date)
+        ensure_pdf_printed(written, pdf)
+
+        return notify_period(desk.settings, "performance", start_date, written)

@@ -81,6 +81,34 @@ class Settings(BaseSettings):
         default=None,
         description="Base URL of the broker's trading API; absent: the embedded paper exchange.",
     )
+    market_data_endpoint: str | None = Field(
+        default=None,
+        description="Base URL of the primary provider's REST API; absent: the trading endpoint.",
+    )
+    market_data_stream_endpoint: str | None = Field(
+        default=None,
+        description="Base URL of its stream (ws or wss); absent: that of its REST API.",
+    )
+    market_data_feed: str = Field(
+        default="iex", pattern="^[a-z_]{1,20}$", description="Which of its feeds is the primary."
+    )
+    backup_market_data_endpoint: str | None = Field(
+        default=None,
+        description="Base URL of the backup provider's REST API; absent: the primary's.",
+    )
+    backup_market_data_stream_endpoint: str | None = Field(
+        default=None,
+        description="Base URL of its stream; absent: that of its REST API.",
+    )
+    backup_market_data_feed: str = Field(
+        default="sip", pattern="^[a-z_]{1,20}$", description="Which of its feeds is the backup."
+    )
+    feed_silent_seconds_max: float = Field(
+        default=30.0,
+        gt=0,
+        le=600,
+        description="Silence of a feed after which the other one is listened to, if it has news.",
+    )
     aws_endpoint: str | None = Field(
         default=None,
         description="Base URL of S3, Route 53 and Secrets Manager; absent: the embedded stand-in.",

@@ -25,7 +25,7 @@ T = TypeVar("T")
 _HEALTH_WITHIN = seconds(10)
 _CONTROL_WITHIN = seconds(20)
 # What a service's /status calls the key of its requests and that of its stream.
-_KEY_WORDS = ("broker_key_id", "stream_key_id")
+_KEY_WORDS = ("broker_key_id", "stream_key_id", "backup_stream_key_id")
 
 
 @dataclass(frozen=True, slots=True)

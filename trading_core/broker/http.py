@@ -3,7 +3,8 @@
 2xx                the answer
 403 / 401 on keys  ConfigurationError: our credentials are wrong
 404, 422, 403      a refusal: `Denied`, for the caller to turn into a value
-429, 5xx, silence  Unreachable: what the other side did is unknown
+429                RateLimited, an Unreachable that says how long to wait
+5xx, silence       Unreachable: what the other side did is unknown
 """
 
 from dataclasses import dataclass
@@ -29,16 +30,18 @@ class Endpoint:
 
     Attributes:
         keys: Asked for the key pair at every request, so that a rotated one is used at once.
+        stream_url: Where its streams are, when that is elsewhere.
     """
 
     base_url: str
     keys: KeySource
     timeout_seconds: float = 5.0
+    stream_url: str | None = None
 
     @property
     def stream_base_url(self) -> str:
-        """The same address for websockets."""
-        return "ws" + self.base_url.removeprefix("http")
+        """The address for websockets; the same host's, when no other is given."""
+        return self.stream_url or "ws" + self.base_url.removeprefix("http")
 
     @classmethod
     def of(cls, settings: Settings) -> "Endpoint":
@@ -56,6 +59,14 @@ class Endpoint:
 def _known(keys: KeySource) -> KeySource:
     keys()  # a process without credentials says so at its start
     return keys
+
+
+class RateLimited(Unreachable):
+    """We asked too often; nothing was done. `retry_after_seconds` is how long to stay away."""
+
+    def __init__(self, fact: str, *, next_step: str, retry_after_seconds: float = 1.0) -> None:
+        super().__init__(fact, next_step=next_step)
+        self.retry_after_seconds = retry_after_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +150,13 @@ class Door:
 
     def _understood(self, response: httpx.Response) -> Any:
         status = response.status_code
-        if status >= httpx.codes.INTERNAL_SERVER_ERROR or status == _OVERLOADED:
+        if status == _OVERLOADED:
+            raise RateLimited(
+                f"exchange {self._base_url}: expected an answer, was refused: too many requests",
+                next_step="wait; fewer requests a minute are a setting",
+                retry_after_seconds=_retry_after_seconds(response.headers),
+            )
+        if status >= httpx.codes.INTERNAL_SERVER_ERROR:
             raise self._silent(f"status {status} on {response.request.url.path}")
         if response.is_success:
             return read_json(response.content) if response.content else None
@@ -163,6 +180,12 @@ class Door:
             f"exchange {self._base_url}: expected an answer, was {fact}",
             next_step="see whether it runs: `tradeops status`",
         )
+
+
+def _retry_after_seconds(headers: httpx.Headers) -> float:
+    """Return how long a 429 asks us to wait; a second when it does not say, or not in seconds."""
+    text = headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdigit() else 1.0
 
 
 def _in_words(body: dict[str, Any]) -> str:

@@ -1,10 +1,12 @@
 """A websocket that is kept open by a thread of its own.
 
-Whatever goes wrong, the connection is closed and opened again after a pause that grows; what was
-missed meanwhile is fetched over REST by `on_connect`. A handler that fails is treated the same, so
+Whatever goes wrong, the connection is closed and opened again after a pause that grows and is
+never quite the same, so that many who lost one server do not come back at once; what was missed
+meanwhile is fetched over REST by `on_connect`. A handler that fails is treated the same, so
 a message it could not record is not lost either.
 """
 
+import random
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
+# Of a pause, the least and the most that is waited.
+_PAUSE_SPREAD = (0.5, 1.0)
 _OPEN_SECONDS_MAX = 5.0
 _ANSWER_SECONDS_MAX = 5.0
 # How often a quiet connection looks whether it is still the right one.
@@ -96,7 +100,7 @@ class Listener:
             if self._connected.is_set():
                 pause_seconds = _FIRST_PAUSE_SECONDS
             self._connected.clear()
-            self._stopping.wait(pause_seconds)
+            self._stopping.wait(pause_seconds * random.uniform(*_PAUSE_SPREAD))
             pause_seconds = min(pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
 
     def _converse(self) -> None:

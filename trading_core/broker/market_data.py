@@ -15,12 +15,16 @@ _BARS_PER_PAGE = 10_000
 class MarketDataApi:
     """A client of the market data API. Threads may share one.
 
+    Args:
+        feed: Which of the provider's feeds: `iex`, `sip`, ...; None: its own choice.
+
     Every method raises `Unreachable`, `ConfigurationError` and `CheckFailed` as
     `contract.TradingApi` says.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, feed: str | None = None) -> None:
         self._door = Door(endpoint)
+        self._feed = {} if feed is None else {"feed": feed}
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -57,5 +61,5 @@ class MarketDataApi:
         return answers.read_quotes(self._answer("/v2/stocks/quotes/latest", query))
 
     def _answer(self, path: str, params: dict[str, str]) -> Any:
-        answer = self._door.ask("GET", path, params=params)
+        answer = self._door.ask("GET", path, params=params | self._feed)
         return answer.raised() if isinstance(answer, Denied) else answer

@@ -17,6 +17,7 @@ class MarketStream:
         symbols: What to listen to; `("*",)` for everything.
         on_data: Called with each bar or quote, in the stream's thread.
         on_connect: Called on each (re)connection before the first message; catch up here.
+        feed: Which of the provider's feeds.
     """
 
     def __init__(
@@ -25,14 +26,15 @@ class MarketStream:
         symbols: Sequence[str],
         on_data: Callable[[Bar | Quote], None],
         on_connect: Callable[[], None],
+        feed: str = "iex",
     ) -> None:
         self._endpoint = endpoint
         self._greeted_as = endpoint.keys()
         self._symbols = list(symbols)
         self._on_data = on_data
         self._listener = Listener(
-            "market data",
-            f"{endpoint.stream_base_url}/v2/iex",
+            f"market data, feed {feed}",
+            f"{endpoint.stream_base_url}/v2/{feed}",
             greet=self._greet,
             on_message=self._hear,
             on_connect=on_connect,

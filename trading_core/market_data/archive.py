@@ -1,6 +1,6 @@
 """Bars in PostgreSQL: for the report, for analysis, and for whoever comes after the session."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from trading_core.domain.market import Bar
 from trading_core.market_data.board import Scope
@@ -9,10 +9,15 @@ from trading_core.storage.trading import bars as table
 
 
 class Archive:
-    """The table `bars`."""
+    """The table `bars`.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        provider: Who is listened to now; written down with each bar.
+    """
+
+    def __init__(self, database: Database, provider: Callable[[], str] = lambda: "") -> None:
         self._database = database
+        self._provider = provider
 
     def keep(self, source: str, bars: Sequence[Bar]) -> None:
         """Write bars down; writing them again changes nothing.
@@ -21,7 +26,7 @@ class Archive:
             Unreachable: The database does not answer. Writing again is safe.
         """
         with self._database.transaction() as connection:
-            table.store(connection, source, bars)
+            table.store(connection, source, bars, self._provider())
 
     def begin(self, scope: Scope, bars: Sequence[Bar]) -> None:
         """Make `bars` all that is kept of a session: another seed leaves nothing among them.
@@ -31,4 +36,4 @@ class Archive:
         """
         with self._database.transaction() as connection:
             table.forget(connection, scope.source, scope.symbols, scope.opens_at, scope.closes_at)
-            table.store(connection, scope.source, bars)
+            table.store(connection, scope.source, bars, self._provider())

@@ -4,7 +4,7 @@ The exchange's answer over REST is the authority on what a minute holds: a symbo
 has no bar, and no amount of waiting would bring one. The stream only makes the usual minute fast.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
@@ -74,6 +74,7 @@ class Collected:
     Attributes:
         feed: Who brought the last of it; `known` when nothing was left to bring.
         silent: Symbols that did not trade.
+        recovered: Symbols whose bar the stream left out, and REST had.
     """
 
     now: datetime
@@ -81,12 +82,26 @@ class Collected:
     feed: Feed
     silent: list[str]
     cached: bool
+    recovered: tuple[str, ...] = ()
 
 
 class Collector:
-    """The market data of the open session, minute by minute. Threads may share one."""
+    """The market data of the open session, minute by minute. Threads may share one.
 
-    def __init__(self, exchange: Sessions, backup: Backup, archive: Keeper, cache: Screen) -> None:
+    Args:
+        followed: Returns which symbols of a session are followed, given all it has.
+    """
+
+    def __init__(
+        self,
+        exchange: Sessions,
+        backup: Backup,
+        archive: Keeper,
+        cache: Screen,
+        followed: Callable[[tuple[str, ...]], tuple[str, ...]] = lambda symbols: symbols,
+    ) -> None:
+        self._followed = followed
+        self._stream_missed: list[str] = []
         self._exchange = exchange
         self._backup = backup
         self._archive = archive
@@ -144,13 +159,27 @@ class Collector:
             board = self._todays_board(session_id)
             known = self._collected_through or board.scope.opens_at
             feed: Feed = "known"
+            self._stream_missed = []
             if now > known:
                 feed = self._fill(board, known, now, by_stream)
                 self._archive.keep(board.scope.source, board.bars(start=known))
                 self._collected_through = now
             bars = board.bars(start=now - MINUTE)
             cached = self._cache.show(bars, board.quotes())
-            return Collected(now, len(bars), feed, board.missing(now - MINUTE), cached)
+            silent = board.missing(now - MINUTE)
+            recovered = tuple(one for one in self._stream_missed if one not in silent)
+            return Collected(now, len(bars), feed, silent, cached, recovered)
+
+    def begin_again(self) -> None:
+        """Forget the board, and collect the session from its open: other symbols are followed.
+
+        Raises:
+            CheckFailed: No session is open.
+            Unreachable: The exchange or the database does not answer; collecting again is safe.
+        """
+        with self._lock:
+            self._board = None
+            self._turn_to(self._open_session())
 
     def _todays_board(self, session_id: str | None) -> Board:
         if self._board is None or self._board.scope.session_id != session_id:
@@ -165,7 +194,7 @@ class Collector:
         scope = Scope(
             session.session_id,
             session.source,
-            session.symbols,
+            self._followed(session.symbols),
             session.opens_at,
             session.closes_at,
         )
@@ -188,6 +217,7 @@ class Collector:
             missing = board.wait_for(known, within=_STREAM_WITHIN)
             if not missing:
                 return "stream"
+            self._stream_missed = missing
         reached = self._open_session().now
         if reached < now:
             raise CheckFailed(

@@ -12,6 +12,8 @@ from trading_core.errors import ConfigurationError
 from trading_core.market_data.client import MarketData
 from trading_core.peers import Peer
 
+WITHIN = seconds(20)
+
 
 @pytest.fixture
 def service(open_core: Core) -> Iterator[Peer]:
@@ -81,3 +83,53 @@ def test_collecting_needs_the_control_token_and_a_time_with_a_zone(open_core: Co
     }
     naive = {"now": "2013-10-07T13:31:00"}
     assert httpx.post(url, json=naive, headers=token, trust_env=False).status_code == 422
+
+
+def test_both_feeds_are_proven_and_the_backup_can_be_listened_to(service: Peer) -> None:
+    def feeds() -> dict[str, tuple[bool, bool]]:
+        lines = service.get("/data/status")["feeds"]
+        return {one["name"]: (one["connected"], one["answers"]) for one in lines}
+
+    assert poll(lambda: feeds() == {"primary": (True, True), "backup": (True, True)}, within=WITHIN)
+    word = {"reason": "the test asks", "actor": "tests"}
+    for name in ("backup", "backup", "primary"):
+        body = {**word, "primary_provider": name, "fallback_enabled": True}
+        stands = service.send("PUT", "/api/v1/config", body=body)
+        assert stands == body
+        assert service.get("/data/status")["active"] == name
+        assert service.get("/status")["feed"] == name
+    assert service.get("/rate-limit/status")["backup"]["refused"] == 0
+
+
+def test_collecting_now_brings_the_session_up_to_the_exchanges_minute(service: Peer) -> None:
+    word = {"reason": "the test asks", "actor": "tests"}
+    collected = service.post("/api/v1/collect-now", word)
+    assert collected["now"] == "2013-10-07T13:31:00Z"
+    assert collected["bars"] + len(collected["silent"]) == 4
+
+
+def test_other_symbols_are_followed_at_once_and_strangers_refused(service: Peer) -> None:
+    word = {"reason": "the test asks", "actor": "tests"}
+
+    def follow(*symbols: str) -> list[str]:
+        body = {**word, "symbols": list(symbols)}
+        answer = service.send("PUT", "/api/v1/symbols", body=body)
+        followed = [one["symbol"] for one in service.get("/data/status")["symbols"]]
+        assert followed == answer["symbols"]
+        return followed
+
+    before = service.get("/bars")
+    assert follow("CRUX", "ACME", "ACME") == ["ACME", "CRUX"]
+    assert {bar["symbol"] for bar in service.get("/bars")["bars"]} == {"ACME", "CRUX"}
+    with pytest.raises(ConfigurationError, match="was XYZ beside them"):
+        follow("ACME", "XYZ")
+    assert follow("ACME", "BOLT", "CRUX", "DYNE") == ["ACME", "BOLT", "CRUX", "DYNE"]
+    assert service.get("/bars") == before
+
+
+def test_the_age_of_each_symbol_is_measured_on_both_feeds(open_core: Core, service: Peer) -> None:
+    service.post("/cycle/collect", {"now": "2013-10-07T13:31:00Z"})
+    text = httpx.get(f"{open_core.settings.url('market_data')}/metrics", trust_env=False).text
+    assert 'market_data_feed_active{feed="primary"} 1.0' in text
+    assert "market_data_websocket_connected 1.0" in text
+    assert "market_data_symbols 4.0" in text

@@ -23,7 +23,7 @@ from trading_core.paper.door.locates import locate_routes
 from trading_core.paper.door.market.routes import market_data_routes
 from trading_core.paper.door.replay import replay_routes
 from trading_core.paper.door.replies import RefusedError, answer_in_alpacas_shape
-from trading_core.paper.door.streams.market_data import MarketData
+from trading_core.paper.door.streams.market_data import MarketData, MarketFeeds
 from trading_core.paper.door.streams.stream import Stream
 from trading_core.paper.door.streams.trade_updates import TradeUpdates
 from trading_core.paper.door.trading.routes import trading_routes
@@ -33,6 +33,7 @@ from trading_core.service import build_app
 from trading_core.settings import Settings
 
 NAME = "paper_exchange"
+FEEDS = ("iex", "sip")
 _UNAUTHORIZED = Refusal(403, 40110000, "request is not authorized")
 
 
@@ -58,7 +59,7 @@ def paper_app(settings: Settings) -> FastAPI:
     faults = Faults()
     disk = Disk(venue.mark)
     updates = TradeUpdates(keys.authorized, disk, faults)
-    market = MarketData(keys.authorized, disk)
+    market = MarketFeeds({feed: MarketData(keys.authorized, disk) for feed in FEEDS})
     app.add_middleware(OnDisk, disk=disk)
     fee_usd = settings.exchange_fee_per_share_usd
     guarded = APIRouter(dependencies=[Depends(_guard(keys.authorized))])
@@ -69,12 +70,12 @@ def paper_app(settings: Settings) -> FastAPI:
     guarded.include_router(replay_routes(venue, updates, market, metrics, fee_usd))
     app.include_router(guarded)
     app.include_router(status_page_routes(faults))
-    _add_key_door(app, settings, keys, (updates, market))
+    _add_key_door(app, settings, keys, (updates, *market.feeds.values()))
     if settings.exchange_faults:
         _add_fault_door(app, settings, faults, _Reach(venue, updates, market))
     app.add_api_websocket_route("/stream", _attend(updates.attend))
-    for feed in ("iex", "sip"):
-        app.add_api_websocket_route(f"/v2/{feed}", _attend(market.attend))
+    for name, feed in market.feeds.items():
+        app.add_api_websocket_route(f"/v2/{name}", _attend(feed.attend))
     answer_in_alpacas_shape(app)
     return app
 
@@ -102,11 +103,16 @@ class _Reach:
 
     venue: Venue
     updates: TradeUpdates
-    market: MarketData
+    market: MarketFeeds
 
     def cut(self) -> None:
+        """End every stream."""
         self.updates.cut()
         self.market.cut()
+
+    def take_down(self, feeds: Sequence[str]) -> None:
+        """Have exactly these market data feeds be down."""
+        self.market.take_down(feeds)
 
     def halt(self, symbol: str, halted: bool) -> None:
         exchange = self.venue.current()
@@ -119,7 +125,7 @@ class _Reach:
 
 def _add_fault_door(app: FastAPI, settings: Settings, faults: Faults, reach: _Reach) -> None:
     guard = Depends(admin_guard(settings.secret(ADMIN_TOKEN).get_secret_value()))
-    app.include_router(fault_routes(faults, reach.cut, reach.halt), dependencies=[guard])
+    app.include_router(fault_routes(faults, reach), dependencies=[guard])
     app.add_middleware(Faulty, faults=faults)
 
 

@@ -5,9 +5,10 @@ restart, except a halt, which moves the market and is journalled like every comm
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, Protocol
+from urllib.parse import parse_qs
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -19,6 +20,7 @@ from trading_core.paper.orders.refusals import Refusal, forbidden
 
 _RATE_LIMITED = Refusal(429, 42910000, "rate limit exceeded")
 _REFUSED = forbidden("refused on request")
+_FEED_DOWN = Refusal(503, 50310000, "feed is down on request")
 _DOWN = JSONResponse({"message": "status page is down on request"}, status_code=503)
 _UP = {"status": {"indicator": "none", "description": "All Systems Operational"}}
 _BROKER_PATHS = ("/v1/", "/v2/")
@@ -46,6 +48,7 @@ class Faults:
         reorder_updates: So many times the updates of one moment are told backwards.
         delay_seconds: How long every request waits before it is looked at.
         status_page_down: Whether the status page does not answer.
+        feeds_down: Market data feeds that let nobody in and answer no question: `iex`, `sip`.
     """
 
     refuse_orders: int = 0
@@ -56,6 +59,7 @@ class Faults:
     reorder_updates: int = 0
     delay_seconds: float = 0.0
     status_page_down: bool = False
+    feeds_down: tuple[str, ...] = ()
 
     def take(self, fault: Counted) -> bool:
         """Whether a counted fault happens now; one less remains."""
@@ -87,6 +91,23 @@ class Ordered(BaseModel, extra="forbid"):
     reorder_updates: int | None = Field(default=None, ge=0)
     delay_seconds: float | None = Field(default=None, ge=0, le=60)
     status_page_down: bool | None = None
+    feeds_down: tuple[Literal["iex", "sip"], ...] | None = None
+
+
+class Reach(Protocol):
+    """What a fault can touch beside answers."""
+
+    def cut(self) -> None:
+        """End every stream."""
+        ...
+
+    def take_down(self, feeds: Sequence[str]) -> None:
+        """Have exactly these market data feeds be down."""
+        ...
+
+    def halt(self, symbol: str, halted: bool) -> None:
+        """Halt a symbol, or let it trade again."""
+        ...
 
 
 class Faulty:
@@ -105,7 +126,9 @@ class Faulty:
             await asyncio.sleep(self._faults.delay_seconds)
         refusal = self._refusal(scope)
         if refusal is not None:
-            answer = JSONResponse(refusal.body(), status_code=refusal.status)
+            # Of the refusals only the one for too many requests says when to come back.
+            waiting = {"Retry-After": "1"} if refusal is _RATE_LIMITED else None
+            answer = JSONResponse(refusal.body(), refusal.status, waiting)
             await answer(scope, receive, send)
         elif _is_order(scope) and self._faults.take("drop_answers"):
             await self._app(scope, receive, _into_nothing)
@@ -120,6 +143,8 @@ class Faulty:
             return _RATE_LIMITED
         if _is_order(scope) and self._faults.take("refuse_orders"):
             return _REFUSED
+        if _feed_asked(scope) in self._faults.feeds_down:
+            return _FEED_DOWN
         return None
 
 
@@ -134,15 +159,8 @@ def status_page_routes(faults: Faults) -> APIRouter:
     return routes
 
 
-def fault_routes(
-    faults: Faults, cut: Callable[[], None], halt: Callable[[str, bool], None]
-) -> APIRouter:
-    """Return the routes where faults are ordered.
-
-    Args:
-        cut: Ends every stream.
-        halt: Halts a symbol, or lets it trade again.
-    """
+def fault_routes(faults: Faults, reach: Reach) -> APIRouter:
+    """Return the routes where faults are ordered."""
     routes = APIRouter()
 
     @routes.get("/faults")
@@ -153,30 +171,40 @@ def fault_routes(
     async def order(ordered: Ordered) -> Body:
         for name, value in ordered.model_dump(exclude_none=True).items():
             setattr(faults, name, value)
+        reach.take_down(faults.feeds_down)
         return asdict(faults)
 
     @routes.delete("/faults")
     async def clear() -> Body:
         for name, value in asdict(Faults()).items():
             setattr(faults, name, value)
+        reach.take_down(faults.feeds_down)
         return asdict(faults)
 
     @routes.post("/faults/streams/cut")
     async def cut_streams() -> Body:
-        cut()
+        reach.cut()
         return asdict(faults)
 
     @routes.put("/faults/halts/{symbol}")
     async def halt_symbol(symbol: str) -> Body:
-        halt(symbol, True)
+        reach.halt(symbol, True)
         return {"symbol": symbol, "halted": True}
 
     @routes.delete("/faults/halts/{symbol}")
     async def resume_symbol(symbol: str) -> Body:
-        halt(symbol, False)
+        reach.halt(symbol, False)
         return {"symbol": symbol, "halted": False}
 
     return routes
+
+
+def _feed_asked(scope: Scope) -> str | None:
+    """Return the feed that a question about the market names."""
+    if not scope["path"].startswith("/v2/stocks/"):
+        return None
+    named = parse_qs(scope["query_string"].decode("latin-1")).get("feed")
+    return named[0] if named else None
 
 
 def _is_order(scope: Scope) -> bool:

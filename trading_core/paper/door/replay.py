@@ -10,7 +10,7 @@ from trading_core.metrics import Metrics
 from trading_core.paper.door.intake.fields import read_moment
 from trading_core.paper.door.intake.sessions import read_session
 from trading_core.paper.door.replies import RefusedError, accepted, body_of
-from trading_core.paper.door.streams.market_data import MarketData
+from trading_core.paper.door.streams.market_data import MarketFeeds
 from trading_core.paper.door.streams.minutes import minute_messages
 from trading_core.paper.door.streams.trade_updates import TradeUpdates
 from trading_core.paper.door.wire.sessions import advance_body, session_body
@@ -22,7 +22,7 @@ from trading_core.paper.venue import Venue
 def replay_routes(
     venue: Venue,
     updates: TradeUpdates,
-    market: MarketData,
+    market: MarketFeeds,
     metrics: Metrics,
     fee_per_share_usd: Decimal,
 ) -> APIRouter:

@@ -13,18 +13,24 @@ _COLUMNS = "symbol, started_at, open_usd, high_usd, low_usd, close_usd, volume"
 
 # A synthetic day of another seed has the same minutes: what was replayed last is what is kept.
 _STORE = f"""
-    INSERT INTO bars AS kept (source, {_COLUMNS})
-    SELECT %s, * FROM unnest(%s::text[], %s::timestamptz[], %s::numeric[], %s::numeric[],
+    INSERT INTO bars AS kept (source, provider, {_COLUMNS})
+    SELECT %s, %s, * FROM unnest(%s::text[], %s::timestamptz[], %s::numeric[], %s::numeric[],
                              %s::numeric[], %s::numeric[], %s::bigint[])
     ON CONFLICT (source, symbol, started_at) DO UPDATE
     SET open_usd = excluded.open_usd, high_usd = excluded.high_usd, low_usd = excluded.low_usd,
-        close_usd = excluded.close_usd, volume = excluded.volume
-    WHERE kept IS DISTINCT FROM excluded
+        close_usd = excluded.close_usd, volume = excluded.volume, provider = excluded.provider
+    WHERE (kept.open_usd, kept.high_usd, kept.low_usd, kept.close_usd, kept.volume)
+        IS DISTINCT FROM (excluded.open_usd, excluded.high_usd, excluded.low_usd,
+                          excluded.close_usd, excluded.volume)
 """
 
 
-def store(connection: Connection, source: str, bars: Sequence[Bar]) -> int:
-    """Write bars down, as often as need be; return how many were new or different."""
+def store(connection: Connection, source: str, bars: Sequence[Bar], provider: str = "") -> int:
+    """Write bars down, as often as need be; return how many were new or different.
+
+    Args:
+        provider: Who told them; of a bar that is there already it stays the first one.
+    """
     if not bars:
         return 0
     columns = (
@@ -36,7 +42,7 @@ def store(connection: Connection, source: str, bars: Sequence[Bar]) -> int:
         [bar.close_usd for bar in bars],
         [bar.volume for bar in bars],
     )
-    return connection.execute(_STORE, (source, *columns)).rowcount
+    return connection.execute(_STORE, (source, provider, *columns)).rowcount
 
 
 def forget(

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
-from trading_core.paper.door.streams.stream import Listener, Message, Stream
+from starlette.websockets import WebSocket
+
+from trading_core.paper.door.disk import Disk
+from trading_core.paper.door.streams.stream import Authorized, Listener, Message, Stream
 from trading_core.paper.door.wire.market import quote_body, status_body
 from trading_core.paper.exchange import Exchange
 
@@ -24,7 +27,21 @@ class MarketData(Stream):
     """Alpaca's market data stream: auth, subscribe, then what was asked for.
 
     Topics: `b SPY` for the minute bars of one symbol, `q *` for all quotes.
+
+    Attributes:
+        is_down: Nobody is let in, as when a provider has lost the feed.
     """
+
+    def __init__(self, authorized: Authorized, disk: Disk) -> None:
+        super().__init__(authorized, disk)
+        self.is_down = False
+
+    async def attend(self, socket: WebSocket) -> None:
+        """Serve one connection; none while the feed is down."""
+        if self.is_down:
+            await socket.close()
+            return
+        await super().attend(socket)
 
     def greet(self, listener: Listener) -> None:
         """Say that the connection stands."""
@@ -69,6 +86,39 @@ class MarketData(Stream):
             ]
             if wanted:
                 listener.tell(wanted)
+
+
+class MarketFeeds:
+    """The same market on several feeds, each with listeners and troubles of its own.
+
+    Args:
+        feeds: By Alpaca's name: `iex`, `sip`.
+    """
+
+    def __init__(self, feeds: dict[str, MarketData]) -> None:
+        self.feeds = feeds
+
+    def publish(self, exchange: Exchange, minutes: Sequence[Message]) -> None:
+        """Tell the listeners of every feed where the market stands."""
+        for feed in self.feeds.values():
+            feed.publish(exchange, minutes)
+
+    def tell_status(self, exchange: Exchange, symbol: str) -> None:
+        """Tell the listeners of every feed whether a symbol trades."""
+        for feed in self.feeds.values():
+            feed.tell_status(exchange, symbol)
+
+    def cut(self) -> None:
+        """End every connection of every feed."""
+        for feed in self.feeds.values():
+            feed.cut()
+
+    def take_down(self, names: Sequence[str]) -> None:
+        """Have exactly the feeds called so be down."""
+        for name, feed in self.feeds.items():
+            feed.is_down = name in names
+            if feed.is_down:
+                feed.cut()
 
 
 def _topics(message: Message) -> frozenset[str]:

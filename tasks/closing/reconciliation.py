@@ -1,105 +1,55 @@
-"""Our books against the broker's: orders, fills, positions, cash and equity, to the cent.
+"""Our books against the broker's: compared, kept, and looked back at before the next open.
 
-`compare` is pure; the tasks read both sides in one quiet moment, after the close and with nothing
-open, and keep what was found.
+Both sides are read in one quiet moment, after the close and with nothing open. What was found is
+kept as breaks, which live on until they are gone, repaired or explained.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, time
-from decimal import Decimal
-from typing import TypeVar
+from typing import cast
 
-from tasks.kernel import Change, Checklist, CheckResult, Unchanged, Verdict, action, check
-from trading_core.broker.contract import Account, HeldPosition, TradingApi
-from trading_core.clock import EXCHANGE_ZONE, seconds
-from trading_core.domain.fills import Fill
-from trading_core.domain.money import to_cents
-from trading_core.domain.orders import Order, OrderStatus
-from trading_core.errors import CheckFailed, Unreachable
+from psycopg import Connection
+
+from tasks.closing.statements import Comparison, comparison
+from tasks.kernel import (
+    Change,
+    Checklist,
+    CheckResult,
+    Unchanged,
+    Verdict,
+    action,
+    check,
+    current_run,
+)
+from trading_core.broker.contract import TradingApi
+from trading_core.clock import seconds
+from trading_core.errors import CheckFailed
 from trading_core.ledger import rebuild
-from trading_core.ledger.day import cash_of_day, profit_of_day
 from trading_core.ledger.session import Session, trading_date_of
+from trading_core.reconciliation.breaks import Break, told
+from trading_core.reconciliation.lifecycle import Event, events_after
+from trading_core.reconciliation.tolerances import EXACT
 from trading_core.storage.connect import Database
-from trading_core.storage.trading import days, fills, orders, pnl, positions, reconciliations
+from trading_core.storage.trading import breaks, days, reconciliations, statements
 
-T = TypeVar("T")
-
-ABSENT = "nothing"
-_QUIET_ATTEMPTS = 20
-_EXPECTED = "0 breaks between our books and the broker's"
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """Shares of one symbol and what they cost, to the cent. Both negative when short."""
-
-    quantity: int
-    cost_usd: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """One side's word on one day of one account."""
-
-    orders: Mapping[str, Order]
-    fills: Mapping[str, Fill]
-    positions: Mapping[str, Holding]
-    cash_usd: Decimal
-    equity_usd: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Break:
-    """One disagreement, in both sides' words."""
-
-    kind: str
-    subject: str
-    ours: str
-    theirs: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.subject}: ours {self.ours}, the broker's {self.theirs}"
-
-
-def compare(ours: Books, theirs: Books) -> list[Break]:
-    """Return every disagreement, by kind and subject."""
-    return [
-        *_different("order", ours.orders, theirs.orders, _order_words),
-        *_different("fill", ours.fills, theirs.fills, _fill_words),
-        *_different("position", ours.positions, theirs.positions, _holding_words),
-        *_different("cash", {"account": ours.cash_usd}, {"account": theirs.cash_usd}, _dollars),
-        *_different(
-            "equity", {"account": ours.equity_usd}, {"account": theirs.equity_usd}, _dollars
-        ),
-    ]
-
-
-def counted(ours: Books, theirs: Books) -> dict[str, dict[str, int]]:
-    """Return how many of each kind both sides have."""
-    kinds = ("orders", "fills", "positions")
-    return {
-        kind: {"ours": len(getattr(ours, kind)), "theirs": len(getattr(theirs, kind))}
-        for kind in kinds
-    } | {"balances": {"ours": 2, "theirs": 2}}
+_EXPECTED = "no break between our books and the broker's that nobody has explained"
 
 
 @check
 def check_books_agree(database: Database, broker: TradingApi, day: Session) -> CheckResult:
-    """Compare our books of the day with the broker's.
+    """Compare our books of the day with the broker's; carried breaks count until explained.
 
-    The evidence has what was compared, and every break, as `ensure_reconciliation_kept` wants it.
+    The evidence has the comparison, as `ensure_reconciliation_kept` wants it.
     """
-    theirs, prices_usd = their_books(broker, day)
-    ours = our_books(database, day, prices_usd)
-    breaks, compared = compare(ours, theirs), counted(ours, theirs)
-    sides = ", ".join(f"{count['ours']} {kind}" for kind, count in compared.items())
-    return CheckResult(
-        Verdict.FAIL if breaks else Verdict.PASS,
-        f"{len(breaks)} breaks in {sides}{_first_words(breaks)}",
-        _EXPECTED,
-        {"compared": compared, "breaks": [asdict(one) for one in breaks]},
-    )
+    return _result_of(comparison(database, broker, day))
+
+
+@check
+def check_books_of_past_day(database: Database, broker: TradingApi, day: Session) -> CheckResult:
+    """Compare the orders and fills of a day that the exchange has left; `check_books_agree` else.
+
+    Positions and balances are today's, so for another day they are not compared.
+    """
+    is_over = trading_date_of(broker.clock().now) > day.trading_date
+    return _result_of(comparison(database, broker, day, is_over=is_over))
 
 
 @check
@@ -119,175 +69,119 @@ def check_books_rebuilt(database: Database, day: Session) -> CheckResult:
 def ensure_reconciliation_kept(
     database: Database, day: Session, books: Checklist
 ) -> Change[None] | Unchanged[None]:
-    """Keep what `check_books_agree` found, in the place of an earlier look at the same day.
+    """Keep what was compared, in the place of an earlier look, and what it does to each break.
 
     Raises:
         CheckFailed: The books could not be compared.
     """
     books.require_measured("bring back what did not answer, then run this again")
-    compared, breaks = _as_kept(books.lines[0].result.evidence)
+    made = cast("Comparison", books.lines[0].result.evidence["comparison"])
+    told_open = [_kept_words(one) for one in made.open]
 
     def is_kept() -> bool:
         with database.transaction() as connection:
             kept = reconciliations.of_day(connection, day.account, day.trading_date)
-        return kept is not None and (kept.compared, kept.breaks) == (compared, breaks)
+            left = _events_left(connection, made)
+        same = kept is not None and (kept.compared, kept.breaks) == (made.compared, told_open)
+        return same and not left
 
     def keep(_fence: int) -> None:
+        word = breaks.Word(day.trading_date, current_run().actor)
         with database.transaction() as connection:
-            reconciliations.save(connection, day.account, day.trading_date, compared, breaks)
+            found = reconciliations.Found(made.compared, told_open, made.cash_usd)
+            reconciliations.save(connection, day.account, day.trading_date, found)
+            for one, event in _events_left(connection, made):
+                breaks.write_down(connection, one)
+                breaks.add_event(connection, one.id, event, word)
 
     if is_kept():
         return Unchanged(f"the same comparison of {day} was kept already")
     return Change(
-        does=f"keep the reconciliation of {day}: {len(breaks)} breaks",
+        does=f"keep the reconciliation of {day}: {len(told_open)} breaks",
         act=keep,
         holds=is_kept,
         within=seconds(5),
-        facts={"breaks": len(breaks)},
+        facts={"breaks": len(told_open), "found": len(made.found)},
     )
 
 
 @check
 def check_overnight_reconciliation(broker: TradingApi, database: Database) -> CheckResult:
-    """Look up the account's previous trading day: it was closed, and its books agreed."""
-    clock = broker.clock()
-    account, today = broker.account().account_number, trading_date_of(clock.now)
-    expected = "the account's previous trading day closed with 0 breaks"
+    """Look up the account's previous day: closed, no break open, and cash as it was left."""
+    clock, account = broker.clock(), broker.account()
+    number, today = account.account_number, trading_date_of(clock.now)
+    expected = "the account's previous trading day closed with 0 breaks, and its cash still there"
     with database.transaction() as connection:
-        previous = days.before(connection, account, today)
+        previous = days.before(connection, number, today)
         if previous is None:
-            return CheckResult(Verdict.PASS, f"first day of account {account}", expected)
-        kept = reconciliations.of_day(connection, account, previous.trading_date)
+            return CheckResult(Verdict.PASS, f"first day of account {number}", expected)
+        kept = reconciliations.of_day(connection, number, previous.trading_date)
+        left = breaks.open_count(connection, number)
+        closed = statements.closed_cash_before(connection, number, today)
+        moved_usd = closed and statements.cash_postings_after(connection, number, closed[0], today)
+    faults = []
     if previous.closed_at is None:
-        found = f"{previous.trading_date} was never closed"
-    elif kept is None:
-        found = f"{previous.trading_date} was never compared"
-    else:
-        found = f"{previous.trading_date} closed with {kept.break_count} breaks"
-    clean = previous.closed_at is not None and kept is not None and kept.break_count == 0
-    return CheckResult(Verdict.PASS if clean else Verdict.FAIL, found, expected)
+        faults.append(f"{previous.trading_date} was never closed")
+    if kept is None:
+        faults.append(f"{previous.trading_date} was never compared")
+    elif kept.break_count or left:
+        faults.append(f"{max(kept.break_count, left)} breaks are open")
+    if closed is not None and moved_usd is not None:
+        apart_usd = account.cash_usd - closed[1] - moved_usd
+        if abs(apart_usd) > EXACT.cash_usd:
+            faults.append(f"cash is ${apart_usd:+,.2f} from what {closed[0]} was closed with")
+    return CheckResult(
+        Verdict.FAIL if faults else Verdict.PASS,
+        "; ".join(faults) or f"{previous.trading_date} closed with 0 breaks",
+        expected,
+        {"open_breaks": left},
+    )
 
 
-def our_books(database: Database, day: Session, prices_usd: Mapping[str, Decimal]) -> Books:
-    """Read our side.
-
-    Args:
-        prices_usd: What the broker values each position at, so that both sides value alike.
+def require_no_open_breaks(database: Database, broker: TradingApi, day: Session) -> None:
+    """Make sure that nothing between the two sides is unexplained, without writing anything down.
 
     Raises:
-        CheckFailed: Our books have no such day, or hold something nobody has a price for.
+        CheckFailed: Names the first breaks.
     """
-    with database.transaction() as connection:
-        ordered = orders.of_day(connection, day.account, day.trading_date)
-        filled = fills.of_day(connection, day.account, day.trading_date)
-        marked = positions.of_account(connection, day.account)
-        profit = pnl.of_day(connection, day.account, day.trading_date)
-    if profit is None:
+    left = comparison(database, broker, day).open
+    if left:
         raise CheckFailed(
-            f"books of {day}: expected the day's start in daily_pnl, found none",
-            next_step="the executor writes it when it meets the session: see `tradeops status`",
+            f"books of {day}: expected {_EXPECTED}, found {_first_words(left)}",
+            next_step="see `tradeops breaks list`; explain or repair each",
         )
-    start, held = profit.start, [one.position for one in marked]
-    marks_usd = {one.position.symbol: one.price_usd for one in marked if one.price_usd}
-    return Books(
-        orders={one.request.client_order_id: one for one in ordered if _reached_broker(one)},
-        fills={one.execution_id: one for one in filled},
-        positions={
-            one.symbol: Holding(one.quantity, to_cents(one.cost_basis_usd))
-            for one in held
-            if one.quantity
-        },
-        cash_usd=cash_of_day(start, held),
-        equity_usd=profit_of_day(start, held, marks_usd | dict(prices_usd)).equity_usd,
+
+
+def _result_of(made: Comparison) -> CheckResult:
+    left, explained = made.open, len({one.id for one in made.found} - {one.id for one in made.open})
+    sides = ", ".join(f"{count['ours']} {kind}" for kind, count in made.compared.items())
+    verdict = Verdict.WARN if explained else Verdict.PASS
+    also = f" (and {explained} explained)" if explained else ""
+    words = f": {_first_words(left)}" if left else ""
+    return CheckResult(
+        Verdict.FAIL if left else verdict,
+        f"{len(left)} breaks{also} in {sides}{words}",
+        _EXPECTED,
+        {"comparison": made},
     )
 
 
-def their_books(broker: TradingApi, day: Session) -> tuple[Books, dict[str, Decimal]]:
-    """Read the broker's side of one day, and the prices in dollars it values positions at.
-
-    Raises:
-        Unreachable: The broker did not answer, or its market moved faster than it could be read.
-    """
-    midnight = datetime.combine(day.trading_date, time(), EXCHANGE_ZONE).astimezone(UTC)
-    account, held = _quiet_moment(broker)
-    books = Books(
-        orders={
-            one.request.client_order_id: one
-            for one in broker.orders("all")
-            if trading_date_of(one.submitted_at) == day.trading_date
-        },
-        fills={
-            one.execution_id: one
-            for one in broker.fills_after(midnight)
-            if trading_date_of(one.executed_at) == day.trading_date
-        },
-        positions={one.symbol: Holding(one.quantity, to_cents(one.cost_basis_usd)) for one in held},
-        cash_usd=to_cents(account.cash_usd),
-        equity_usd=to_cents(account.equity_usd),
-    )
-    return books, {one.symbol: one.current_price_usd for one in held}
+def _events_left(connection: Connection, made: Comparison) -> list[tuple[Break, Event]]:
+    """Return what the comparison does to breaks and is not on record yet."""
+    known = dict(made.known) | breaks.unsettled(connection, made.day.account)
+    known |= breaks.among(connection, [*known, *(one.id for one in made.found)])
+    return list(events_after(made.found, known, made.scope))
 
 
-def _quiet_moment(broker: TradingApi) -> tuple[Account, Sequence[HeldPosition]]:
-    """Return account and positions of one and the same moment, while market time may go on."""
-    for _ in range(_QUIET_ATTEMPTS):
-        before = broker.clock().now, broker.account()
-        held = broker.positions()
-        if (broker.clock().now, broker.account()) == before:
-            return before[1], held
-    raise Unreachable(
-        f"broker: expected one quiet moment in {_QUIET_ATTEMPTS} attempts, found none",
-        next_step="run this again when the market stands still or after the close",
-    )
+def _kept_words(one: Break) -> dict[str, str]:
+    return {
+        "kind": one.type.value.replace("_", " "),
+        "subject": one.subject,
+        "ours": told(one.ours),
+        "theirs": told(one.theirs),
+    }
 
 
-def _reached_broker(order: Order) -> bool:
-    """A refused order exists on our side only, and must."""
-    return order.status is not OrderStatus.REJECTED or order.exchange_order_id is not None
-
-
-def _different(
-    kind: str, ours: Mapping[str, T], theirs: Mapping[str, T], words: Callable[[T], str]
-) -> Iterable[Break]:
-    for subject in sorted(ours.keys() | theirs.keys()):
-        here = words(ours[subject]) if subject in ours else ABSENT
-        there = words(theirs[subject]) if subject in theirs else ABSENT
-        if here != there:
-            yield Break(kind, subject, here, there)
-
-
-def _order_words(order: Order) -> str:
-    request = order.request
-    return (
-        f"{request.side} {request.quantity} {request.symbol}, {order.status}, "
-        f"{order.filled_quantity} filled"
-    )
-
-
-def _fill_words(fill: Fill) -> str:
-    return (
-        f"{fill.side} {fill.quantity} {fill.symbol} at ${fill.price_usd:.4f} for "
-        f"{fill.client_order_id} at {fill.executed_at.astimezone(UTC).isoformat()}"
-    )
-
-
-def _holding_words(holding: Holding) -> str:
-    return f"{holding.quantity} shares for ${holding.cost_usd:.2f}"
-
-
-def _dollars(amount_usd: Decimal) -> str:
-    return f"${amount_usd:.2f}"
-
-
-def _first_words(breaks: list[Break], shown: int = 3) -> str:
-    if not breaks:
-        return ""
-    more = f"; and {len(breaks) - shown} more" if len(breaks) > shown else ""
-    return f": {'; '.join(str(one) for one in breaks[:shown])}{more}"
-
-
-def _as_kept(evidence: Mapping[str, object]) -> tuple[dict[str, object], list[dict[str, str]]]:
-    compared, breaks = evidence["compared"], evidence["breaks"]
-    assert isinstance(compared, dict)
-    assert isinstance(breaks, list)
-    return compared, breaks
+def _first_words(left: list[Break], shown: int = 3) -> str:
+    more = f"; and {len(left) - shown} more" if len(left) > shown else ""
+    return f"{'; '.join(str(one) for one in left[:shown])}{more}"

@@ -7,7 +7,7 @@ from trading_core.errors import CheckFailed
 from trading_core.ledger.session import Session
 from trading_core.storage.connect import Database
 from trading_core.storage.operations.day_backups import DayBackup
-from trading_core.storage.trading import days, pnl, reconciliations
+from trading_core.storage.trading import breaks, days, pnl, reconciliations
 
 
 def backup_of(day: Session, books: Checklist) -> str:
@@ -49,11 +49,12 @@ def _require_complete(database: Database, day: Session, backup: DayBackup | None
         opened = days.find(connection, day.account, day.trading_date)
         books = reconciliations.of_day(connection, day.account, day.trading_date)
         profit = pnl.of_day(connection, day.account, day.trading_date)
+        left = breaks.open_count(connection, day.account)
     missing = [
         what
         for what, holds in {
             "an opened day": opened is not None,
-            "books that agree": books is not None and books.break_count == 0,
+            "books that agree": books is not None and books.break_count == 0 and left == 0,
             "a frozen P&L": profit is not None and profit.frozen_at is not None,
             "a verified backup": backup is not None and backup.verified_at is not None,
         }.items()

@@ -7,7 +7,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from infra.embedded.supervisor import Supervisor
-from tasks.closing.reconciliation import compare, our_books, their_books
+from tasks.closing.reconciliation import require_no_open_breaks
 from tasks.kernel import Change, Unchanged, action, current_run
 from tasks.kernel.evidence import Row, say, show_table
 from tasks.recovery.sites import Sites
@@ -116,11 +116,7 @@ def ensure_books_reconciled(
             executor.post("/cycle/settle", {"now": broker.clock().now.isoformat()})
 
     def agree() -> bool:
-        day = current_session(broker)
-        theirs, prices_usd = their_books(broker, day)
-        breaks = compare(our_books(database, day, prices_usd), theirs)
-        if breaks:
-            raise ValueError("; ".join(str(one) for one in breaks[:5]))
+        require_no_open_breaks(database, broker, current_session(broker))
         return True
 
     return Change(

@@ -67,6 +67,7 @@ class FakeBroker:
         self.on_update: Callable[[TradeUpdate], None] = lambda update: None
         self._quotes = dict(quotes)
         self._start_usd = cash_usd
+        self._moved_usd = Decimal(0)
         self._orders: dict[str, Order] = {}
         self._fills: list[Fill] = []
 
@@ -76,6 +77,10 @@ class FakeBroker:
         for order in self._open():
             if order.request.symbol == quote.symbol:
                 self._trade(order)
+
+    def gain(self, cash_usd: Decimal) -> None:
+        """Move cash without a trade, as an interest or a levy would."""
+        self._moved_usd += cash_usd
 
     def account(self) -> Account:
         self._listen()
@@ -260,7 +265,8 @@ class FakeBroker:
         return [found[symbol] for symbol in sorted(found) if found[symbol].quantity]
 
     def _cash_usd(self) -> Decimal:
-        return self._start_usd + sum((fill.cash_usd for fill in self._fills), Decimal(0))
+        traded_usd = sum((fill.cash_usd for fill in self._fills), Decimal(0))
+        return self._start_usd + self._moved_usd + traded_usd
 
     def _buying_power_usd(self) -> Decimal:
         worth = [held.quantity * self._quotes[held.symbol].mid_usd for held in self._positions()]

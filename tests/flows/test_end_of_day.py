@@ -114,8 +114,9 @@ def test_breaks_keep_the_day_open_and_the_report_is_made_all_the_same(
     assert isinstance(error, CheckFailed), error
     assert "position ACME" in str(error)
     kinds = {row["Kind"] for row in table_of(state, "end-of-day-breaks")}
-    assert kinds == {"position", "equity"}
-    assert one_value(core, "SELECT break_count FROM reconciliations") == 2
+    assert kinds == {"quantity"}
+    assert one_value(core, "SELECT break_count FROM reconciliations") == 1
+    assert one_value(core, "SELECT standing FROM current_breaks") == "open"
     assert one_value(core, "SELECT frozen_at FROM daily_pnl") is None
     assert one_value(core, "SELECT closed_at FROM trading_days") is None
     report = Path(one_value(core, "SELECT report_path FROM trading_days"))
@@ -167,6 +168,7 @@ def test_run_again_after_that_the_day_closes_once(after_the_close: Core) -> None
     assert first.result() == again.result() == "PA0000001 on 2013-07-03: Closed"
     assert one_value(core, "SELECT count(*) FROM reconciliations") == 1
     assert one_value(core, "SELECT break_count FROM reconciliations") == 0
+    assert one_value(core, "SELECT standing FROM current_breaks") == "resolved"
     assert one_value(core, f"SELECT count(*) FROM backups WHERE id = '{ID}'") == 1
     assert one_value(core, f"SELECT restored_at FROM backups WHERE id = '{ID}'") is not None
     assert one_value(core, "SELECT frozen_at FROM daily_pnl") is not None

@@ -8,12 +8,12 @@ from tests.fakes.broker import NOW, FakeBroker
 from trading_core.domain.fills import Fill
 from trading_core.domain.market import Quote
 from trading_core.domain.orders import Order, OrderRequest, OrderType, Side
+from trading_core.ledger.day import start_of_day
 from trading_core.ledger.record import record_fill
 from trading_core.ledger.session import Session
 from trading_core.storage.connect import Database
-from trading_core.storage.trading import days, orders, pnl
+from trading_core.storage.trading import days, orders, pnl, positions
 from trading_core.storage.trading.orders import Acknowledgement, Intent
-from trading_core.storage.trading.pnl import DayStart
 
 DAY = Session("PA7777777", NOW.date())
 AFTER_THE_CLOSE = datetime(2024, 3, 5, 21, 0, tzinfo=UTC)
@@ -37,17 +37,34 @@ class TwoBooks:
     def opened(cls, database: Database) -> "TwoBooks":
         """Begin the day in both, with $100,000.00."""
         broker = FakeBroker({symbol: a_quote(symbol) for symbol in ("ACME", "BOLT")})
-        with database.transaction() as connection:
-            days.open_day(connection, DAY.account, DAY.trading_date, "synthetic")
-            start = DayStart(Decimal("100000.00"), Decimal(0), Decimal(0))
-            pnl.begin_day(connection, DAY.account, DAY.trading_date, start)
-        return cls(broker, database)
+        both = cls(broker, database)
+        both.begin(DAY)
+        return both
 
-    def trade(self, side: Side, quantity: int, symbol: str = "ACME", *, told: bool = True) -> Order:
+    def begin(self, day: Session) -> None:
+        """Open a day in our books as the executor would, and let the exchange's clock be at it."""
+        past = day.trading_date - self.broker.now.date()
+        self.broker.now = self.broker.now.replace(hour=NOW.hour, minute=NOW.minute) + past
+        account = self.broker.account()
+        with self.database.transaction() as connection:
+            held = [one.position for one in positions.of_account(connection, day.account)]
+            days.open_day(connection, day.account, day.trading_date, "synthetic")
+            start = start_of_day(account, held, Decimal(0))
+            pnl.begin_day(connection, day.account, day.trading_date, start)
+
+    def trade(
+        self,
+        side: Side,
+        quantity: int,
+        symbol: str = "ACME",
+        *,
+        told: bool = True,
+        day: Session = DAY,
+    ) -> Order:
         """Have a market order filled at the broker, and our books told of the fill or not."""
         self.count += 1
         request = OrderRequest(f"order-{self.count}", symbol, side, quantity, OrderType.MARKET)
-        intent = Intent(DAY.account, DAY.trading_date, "sma_crossover", request, NOW)
+        intent = Intent(day.account, day.trading_date, "sma_crossover", request, NOW)
         with self.database.transaction() as connection:
             orders.record_intent(connection, intent)
         known = {fill.execution_id for fill in self._fills()}
@@ -58,7 +75,7 @@ class TwoBooks:
             orders.record_acknowledgement(connection, request.client_order_id, taken)
             for fill in self._fills():
                 if told and fill.execution_id not in known:
-                    record_fill(connection, fill, DAY, "stream")
+                    record_fill(connection, fill, day, "stream")
         return order
 
     def refuse(self) -> None:

@@ -48,33 +48,30 @@ class Subject(StrEnum):
 
 
 class Repair(StrEnum):
-    """What would put our books right, or who must be asked when they are right already."""
+    """What would end it: a correction of our own books, or a question to somebody."""
 
     IMPORT_FILL = "import_fill"
     REMOVE_FILL = "remove_fill"
     CORRECT_FILL = "correct_fill"
-    ADOPT_ORDER = "adopt_order"
-    BOOK_ACTION = "book_action"
-    ADJUST_POSITION = "adjust_position"
-    ADJUST_CASH = "adjust_cash"
+    SETTLE_ORDER = "settle_order"
+    REBUILD_POSITIONS = "rebuild_positions"
     ASK_BROKER = "ask_broker"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether `repair-break` can do it; what it cannot, a person explains."""
+        return self is not Repair.ASK_BROKER
 
 
 _REPAIRS: Mapping[BreakType, Repair] = {
     BreakType.MISSING_OURS: Repair.IMPORT_FILL,
     BreakType.MISSING_THEIRS: Repair.REMOVE_FILL,
     BreakType.DUPLICATE_OURS: Repair.REMOVE_FILL,
-    BreakType.DUPLICATE_THEIRS: Repair.ASK_BROKER,
     BreakType.IDENTITY: Repair.CORRECT_FILL,
     BreakType.QUANTITY: Repair.CORRECT_FILL,
     BreakType.PRICE: Repair.CORRECT_FILL,
-    BreakType.FEE: Repair.CORRECT_FILL,
     BreakType.TIMING: Repair.CORRECT_FILL,
-    BreakType.ORDER: Repair.ADOPT_ORDER,
-    BreakType.CORPORATE_ACTION: Repair.BOOK_ACTION,
-    BreakType.ORPHAN_POSITION: Repair.ADJUST_POSITION,
-    BreakType.CASH: Repair.ADJUST_CASH,
-    BreakType.PROFIT: Repair.ASK_BROKER,
+    BreakType.ORDER: Repair.SETTLE_ORDER,
 }
 
 
@@ -115,15 +112,15 @@ class Break:
         if self.about.is_of_a_day:
             facts += [self.trading_date.isoformat(), told(self.ours), told(self.theirs)]
         else:
-            facts += [f"{self.shares:f}", f"{self.cash_usd:.2f}"]
+            facts += [f"{self.shares.normalize():f}", f"{self.cash_usd:.2f}"]
         return f"BRK-{hashlib.sha256(_joined(facts)).hexdigest()[:12]}"
 
     @property
     def repair(self) -> Repair:
         """What would end it."""
-        if self.about is Subject.POSITION and self.type is not BreakType.CORPORATE_ACTION:
-            return Repair.ADJUST_POSITION
-        return _REPAIRS[self.type]
+        if self.about is Subject.POSITION:
+            return Repair.REBUILD_POSITIONS
+        return _REPAIRS.get(self.type, Repair.ASK_BROKER)
 
     @property
     def is_duplicate(self) -> bool:

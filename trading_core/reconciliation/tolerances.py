@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
+from trading_core.domain.money import CENT
+
 _HALF_A_CENT = Decimal("0.005")
 
 
@@ -18,7 +20,8 @@ class Tolerances:
         time: Between the moments both sides give a fill.
         cost_usd: Of a position: average cost is rounded, by either side in its own way.
         cash_usd: Of the account's cash, once every other break is taken into account.
-        equity_usd: The same of its equity, at the broker's prices.
+        equity_usd: The same of its equity, at the broker's prices: a cent, as both cash and equity
+            are rounded.
     """
 
     quantity_shares: Decimal = Decimal(0)
@@ -27,7 +30,7 @@ class Tolerances:
     time: timedelta = timedelta(seconds=1)
     cost_usd: Decimal = _HALF_A_CENT
     cash_usd: Decimal = _HALF_A_CENT
-    equity_usd: Decimal = _HALF_A_CENT
+    equity_usd: Decimal = CENT
 
     def __post_init__(self) -> None:
         for name in self.__slots__:

@@ -195,7 +195,9 @@ def test_reconciliation_and_backup_are_found(books: Books) -> None:
     books.open(MONDAY)
     compared = {"fills": {"ours": 2, "theirs": 3}}
     found = {"kind": "position", "subject": "SPY", "ours": "100 shares", "theirs": "nothing"}
-    reconciliations.save(books.connection, ACCOUNT, MONDAY, compared, [found])
+    reconciliations.save(
+        books.connection, ACCOUNT, MONDAY, reconciliations.Found(compared, [found])
+    )
     dump = DayBackup("b1", "primary", Path("b1.dump"), 9, "beef", tables={})
 
     facts = read_facts(books.connection, ACCOUNT, MONDAY, backup=dump)

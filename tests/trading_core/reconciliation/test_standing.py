@@ -99,7 +99,7 @@ def replace_id(row: FillRow) -> FillRow:
         (a_statement(cost_usd="3000.01"), "price position ACME"),
         (a_statement(cash_usd="97038.01"), "cash cash"),
         (
-            replace(OURS, balances={ACCOUNT: BalanceWord(Decimal(97038), Decimal("100158.01"))}),
+            replace(OURS, balances={ACCOUNT: BalanceWord(Decimal(97038), Decimal("100158.02"))}),
             "profit equity",
         ),
         (replace(OURS, orders={}), "order order o2"),
@@ -120,7 +120,7 @@ def test_a_split_that_only_the_broker_booked_is_a_corporate_action_and_no_orphan
     theirs = replace(a_statement(shares=120), actions=(split,))
     (found,) = between(OURS, theirs)
     assert (found.type, found.name) == (BreakType.CORPORATE_ACTION, "split ACME")
-    assert found.repair is Repair.BOOK_ACTION
+    assert found.repair is Repair.ASK_BROKER
     assert between(theirs, theirs) == []
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from psycopg import Connection
@@ -16,7 +17,7 @@ class Reconciliation:
 
     Attributes:
         compared: How many of each kind, on both sides: {"orders": {"ours": 3, "theirs": 3}}.
-        breaks: Every disagreement: {"kind", "subject", "ours", "theirs"}.
+        breaks: Every disagreement that nobody had explained: {"kind", "subject", "ours", "theirs"}.
     """
 
     account: str
@@ -27,26 +28,38 @@ class Reconciliation:
     reconciled_at: datetime
 
 
-def save(
-    connection: Connection,
-    account: str,
-    trading_date: date,
-    compared: Mapping[str, Any],
-    breaks: list[dict[str, str]],
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a comparison found.
+
+    Attributes:
+        compared: As of `Reconciliation`.
+        breaks: As of `Reconciliation`.
+        cash_usd: The broker's, not rounded: the next day goes on from it. None: not compared.
+    """
+
+    compared: Mapping[str, Any]
+    breaks: list[dict[str, str]]
+    cash_usd: Decimal | None = None
+
+
+def save(connection: Connection, account: str, trading_date: date, found: Found) -> None:
     """Write down what was found, in the place of what an earlier look had found."""
     connection.execute(
-        "INSERT INTO reconciliations (account, trading_date, compared, breaks, break_count)"
-        " VALUES (%(account)s, %(date)s, %(compared)s, %(breaks)s, %(count)s)"
+        "INSERT INTO reconciliations AS kept"
+        " (account, trading_date, compared, breaks, break_count, cash_usd)"
+        " VALUES (%(account)s, %(date)s, %(compared)s, %(breaks)s, %(count)s, %(cash)s)"
         " ON CONFLICT (account, trading_date) DO UPDATE SET compared = excluded.compared,"
         " breaks = excluded.breaks, break_count = excluded.break_count,"
+        " cash_usd = coalesce(excluded.cash_usd, kept.cash_usd),"
         " reconciled_at = clock_timestamp()",
         {
             "account": account,
             "date": trading_date,
-            "compared": Jsonb(dict(compared)),
-            "breaks": Jsonb(breaks),
-            "count": len(breaks),
+            "compared": Jsonb(dict(found.compared)),
+            "breaks": Jsonb(found.breaks),
+            "count": len(found.breaks),
+            "cash": found.cash_usd,
         },
     )
 

@@ -1,0 +1,80 @@
+"""Our side of a comparison with the broker, read from the tables as a statement."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any, cast
+
+from psycopg import Connection
+from psycopg.rows import dict_row, tuple_row
+
+from trading_core.reconciliation.columns import FillRow
+from trading_core.reconciliation.statement import Of, OrderWord
+
+
+def fills_between(
+    connection: Connection, account: str, first: date, last: date, named: Sequence[str]
+) -> list[FillRow]:
+    """Return an account's fills of some days, and whichever of `named` are in any other day."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(
+            "SELECT account, symbol, execution_id, client_order_id,"
+            " CASE side WHEN 'buy' THEN quantity ELSE -quantity END::numeric, price_usd,"
+            " 0::numeric, executed_at, trading_date FROM fills WHERE account = %s"
+            " AND (trading_date BETWEEN %s AND %s OR execution_id = ANY(%s)) ORDER BY executed_at",
+            (account, first, last, list(named)),
+        )
+        return [FillRow(*row) for row in cursor.fetchall()]
+
+
+def orders_between(
+    connection: Connection, account: str, first: date, last: date, named: Sequence[str]
+) -> dict[Of, OrderWord]:
+    """Return an account's orders of some days, and whichever of `named` are in any other day.
+
+    A refused order exists on our side only, and must: it is left out.
+    """
+    with connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(
+            "SELECT client_order_id, symbol, status, side, quantity, filled_quantity, trading_date"
+            " FROM orders WHERE account = %s"
+            " AND (status <> 'rejected' OR exchange_order_id IS NOT NULL)"
+            " AND (trading_date BETWEEN %s AND %s OR client_order_id = ANY(%s))",
+            (account, first, last, list(named)),
+        )
+        return {(account, str(row["client_order_id"])): _word(row) for row in cursor.fetchall()}
+
+
+def cash_postings_after(connection: Connection, account: str, after: date, last: date) -> Decimal:
+    """Return in dollars what an account's postings moved its cash by, after a day and up to one."""
+    row = connection.execute(
+        "SELECT coalesce(sum(amount_usd), 0) FROM postings WHERE account = %s AND book = 'cash'"
+        " AND trading_date > %s AND trading_date <= %s",
+        (account, after, last),
+    ).fetchone()
+    assert row is not None, "an aggregate has a row"
+    return Decimal(row[0])
+
+
+def closed_cash_before(
+    connection: Connection, account: str, day: date
+) -> tuple[date, Decimal] | None:
+    """Return the last closed day before `day`, and the cash in dollars it was closed with."""
+    row = connection.execute(
+        "SELECT trading_date, cash_usd FROM trading_days JOIN reconciliations"
+        " USING (account, trading_date) WHERE account = %s AND trading_date < %s"
+        " AND closed_at IS NOT NULL AND cash_usd IS NOT NULL ORDER BY trading_date DESC LIMIT 1",
+        (account, day),
+    ).fetchone()
+    return cast("tuple[date, Decimal] | None", row)
+
+
+def _word(row: dict[str, Any]) -> OrderWord:
+    sign = 1 if row["side"] == "buy" else -1
+    return OrderWord(
+        symbol=row["symbol"],
+        status=row["status"],
+        ordered_shares=Decimal(sign * row["quantity"]),
+        filled_shares=Decimal(sign * row["filled_quantity"]),
+        trading_date=row["trading_date"],
+    )

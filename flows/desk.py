@@ -9,7 +9,7 @@ run with that database merges.
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -103,6 +103,10 @@ class Desk:
                 next_step="see whether it runs and a session is open: `tradeops status`",
             )
         return self.session
+
+    def day_of(self, trading_date: date | None) -> Session:
+        """Return a trading day of the account; None: the one this run is about."""
+        return self.day if trading_date is None else replace(self.day, trading_date=trading_date)
 
     @property
     def approvals(self) -> Approvals:

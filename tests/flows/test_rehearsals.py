@@ -30,6 +30,8 @@ GIVEN: Mapping[str, Any] = {
     "incident": "INC-20000101-001",
     "cause": "a rehearsal of everything",
     "site": "standby",
+    "break_id": "BRK-000000000000",
+    "owner": "operations",
 }
 # Services write these by themselves: the executor's lease, a sign of life, alerts of the hour.
 LIVE = {"writer_leases", "heartbeat", "alert_episodes"}

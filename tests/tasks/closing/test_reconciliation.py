@@ -18,6 +18,7 @@ from tasks.closing.statements import comparison
 from tasks.kernel import Checklist, CheckResult, Did, Run, Verdict, settle
 from tests.fakes.broker import FakeBroker
 from tests.tasks.books import DAY, TwoBooks
+from tests.tasks.planted import PLANTED
 from trading_core.broker.contract import HeldPosition
 from trading_core.clock import seconds
 from trading_core.domain.orders import Side
@@ -92,38 +93,6 @@ def test_a_fill_our_books_never_heard_of_is_one_break(books: TwoBooks) -> None:
         "order order-4, shares +10, price $50.01, fee $0, at 2024-03-05T21:00:00+00:00, "
         "day 2024-03-05"
     )
-
-
-BOUGHT = "WHERE execution_id = 'execution-1'"
-PLANTED = {
-    "missing_ours fill execution-3": "SELECT remove_fill('execution-3', 'planted')",
-    "missing_theirs fill execution-9": (
-        "INSERT INTO fills SELECT 'execution-9', client_order_id, account, trading_date, symbol,"
-        " side, quantity + 1, price_usd, executed_at, closed_pnl_usd, recorded_at, source"
-        f" FROM fills {BOUGHT}"
-    ),
-    "duplicate_ours fill execution-9": (
-        "INSERT INTO fills SELECT 'execution-9', client_order_id, account, trading_date, symbol,"
-        " side, quantity, price_usd, executed_at, closed_pnl_usd, recorded_at, source"
-        f" FROM fills {BOUGHT}"
-    ),
-    "identity fill execution-1": f"UPDATE fills SET execution_id = 'other' {BOUGHT}",
-    "quantity fill execution-1": f"UPDATE fills SET quantity = 101 {BOUGHT}",
-    "price fill execution-1": f"UPDATE fills SET price_usd = price_usd + 0.0001 {BOUGHT}",
-    "timing fill execution-1": (
-        f"UPDATE fills SET executed_at = executed_at - interval '2 s' {BOUGHT}"
-    ),
-    "order order order-1": (
-        "UPDATE orders SET status = 'canceled' WHERE client_order_id = 'order-1'"
-    ),
-    "quantity position ACME": "UPDATE positions SET quantity = 61 WHERE symbol = 'ACME'",
-    "orphan_position position GONE": "INSERT INTO positions VALUES ('PA7777777','GONE',5,0,0,10)",
-    "price position ACME": (
-        "UPDATE positions SET cost_basis_usd = cost_basis_usd + 1,"
-        " realized_pnl_usd = realized_pnl_usd + 1 WHERE symbol = 'ACME'"
-    ),
-    "cash cash": "UPDATE daily_pnl SET start_realized_usd = start_realized_usd + 25",
-}
 
 
 @pytest.mark.parametrize("expected", PLANTED)

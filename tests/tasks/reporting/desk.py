@@ -48,7 +48,7 @@ def trade_three_days(trading: TradingDatabase) -> None:
             _mark(connection, day, Decimal(earned), len(fills))
             if day is not TUESDAY:
                 pnl.freeze_day(connection, ACCOUNT, day)
-                reconciliations.save(connection, ACCOUNT, day, {}, [])
+                reconciliations.save(connection, ACCOUNT, day, reconciliations.Found({}, []))
                 days.close_day(connection, ACCOUNT, day)
 
 

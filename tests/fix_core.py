@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from infra.embedded import desk
 from infra.embedded import redis as embedded_redis
@@ -32,6 +33,8 @@ from trading_core.lockstep import MINUTE
 from trading_core.peers import Peer
 from trading_core.services import service
 from trading_core.settings import Settings
+from trading_core.storage.connect import connect
+from trading_core.storage.trading import config
 
 PROJECT = Path(__file__).resolve().parent.parent
 # Who a test says it is, and why it asks.
@@ -142,6 +145,20 @@ class Core:
                 process.wait()
 
 
+def allow_bursts(owner_dsn: SecretStr) -> None:
+    """Lift the limits on what happens in a minute: market time stands still in most tests."""
+    most = {
+        "open_orders_max": 10_000,
+        "orders_per_minute_max": 100_000,
+        "identical_orders_per_minute_max": 100_000,
+    }
+    with connect(owner_dsn, application="tests") as connection:
+        present = config.newest(connection, config.RISK_LIMITS, config.DESK)
+        assert present is not None, "a desk has limits"
+        kind, name, body = config.RISK_LIMITS, config.DESK, present.body | most
+        config.install(connection, kind, name, body, approved_by="tests", reason="bursts")
+
+
 @contextmanager
 def running_core(
     root: Path,
@@ -167,6 +184,7 @@ def running_core(
     for name, value in secrets.items():
         (root / "secrets" / name).write_text(value)
     desk.install(database.owner_dsn)
+    allow_bursts(database.owner_dsn)
     ports = {name: free_port() for name in (*CORE, "redis")}
     settings = Settings(state_dir=root, port_offset=0, ports=ports, exchange_faults=faults)
     core = Core(settings, database, operations)

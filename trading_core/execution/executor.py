@@ -38,6 +38,7 @@ from trading_core.metrics import Metrics
 from trading_core.settings import Settings
 from trading_core.storage.connect import Database
 from trading_core.storage.trading import pnl, positions, risk
+from trading_core.storage.trading.pnl import DailyPnl
 from trading_core.storage.trading.risk import RiskEvent
 
 log = structlog.get_logger(__name__)
@@ -212,6 +213,7 @@ class Executor:
     def _look(self, broker: Broker) -> Session:
         account, clock = broker.account(), broker.clock()
         self._market_now = clock.now
+        self._orders.buying_power_usd = account.buying_power_usd
         return self._enter(Session(account.account_number, trading_date_of(clock.now)))
 
     def _enter(self, session: Session) -> Session:
@@ -229,19 +231,21 @@ class Executor:
                 return
             self._executions.catch_up(session)
             with self.database.transaction() as connection:
-                self._orders.day_pnl_usd = self._day_begun(connection, session)
+                begun = self._day_begun(connection, session)
+            self._orders.day_pnl_usd = begun.total_pnl_usd
+            self._orders.start_equity_usd = begun.start_equity_usd
             self._begun = session
 
-    def _day_begun(self, connection: Connection, session: Session) -> Decimal:
+    def _day_begun(self, connection: Connection, session: Session) -> DailyPnl:
         account, day = session.account, session.trading_date
-        present = pnl.of_day(connection, account, day)
-        if present is not None:
-            return present.total_pnl_usd
-        held = [marked.position for marked in positions.of_account(connection, account)]
-        closed_usd = pnl.closed_of_day(connection, account, day)
-        start = start_of_day(self.broker.account(), held, closed_usd)
-        pnl.begin_day(connection, account, day, start)
-        return Decimal(0)
+        if pnl.of_day(connection, account, day) is None:
+            held = [marked.position for marked in positions.of_account(connection, account)]
+            closed_usd = pnl.closed_of_day(connection, account, day)
+            start = start_of_day(self.broker.account(), held, closed_usd)
+            pnl.begin_day(connection, account, day, start)
+        begun = pnl.of_day(connection, account, day)
+        assert begun is not None, "a day that was begun has a row"
+        return begun
 
     def _hear(self) -> None:
         updates, self._heard[:] = self._heard[:], []

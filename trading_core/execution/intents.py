@@ -4,8 +4,9 @@ One commit carries the intents of a whole group, and reads with them what every 
 is held against. What the group itself sends is counted as it goes, and at its full size.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
@@ -16,7 +17,7 @@ from trading_core.domain.positions import Position
 from trading_core.errors import ConfigurationError
 from trading_core.risk.limits import LoadedLimits, RiskLimits
 from trading_core.storage.trading import orders, positions
-from trading_core.storage.trading.orders import Intent
+from trading_core.storage.trading.orders import Intent, Likeness
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +33,7 @@ class Written:
         limits: None when there are none that can be used.
         open_orders: Those of the account that are not of the group.
         sent_at: Market times of the orders of the last minutes that are not of the group.
+        alike: How many of them there are of each kind; none where that is not limited.
     """
 
     before: Mapping[str, Order]
@@ -39,6 +41,7 @@ class Written:
     held: Sequence[Position]
     open_orders: Sequence[Order]
     sent_at: Sequence[datetime]
+    alike: Mapping[Likeness, int] = field(default_factory=dict)
 
 
 class Leaving:
@@ -49,6 +52,7 @@ class Leaving:
         before = [order for order in written.before.values() if not order.status.is_final]
         self._open = {one.request.client_order_id: one for one in (*written.open_orders, *before)}
         self._sent_at = [*written.sent_at, *(order.submitted_at for order in before)]
+        self._alike = Counter(written.alike)
 
     def beside(self, intent: Intent) -> list[Order]:
         """Return the account's open orders without this one."""
@@ -61,6 +65,10 @@ class Leaving:
         own = intent.request.client_order_id in self.written.before
         return sum(at > since for at in self._sent_at) - own
 
+    def alike_in_minute(self, intent: Intent) -> int:
+        """Return how many of the orders before were the same order of the same strategy."""
+        return self._alike[intent.likeness]
+
     def count(self, intent: Intent) -> None:
         """Take an order that leaves into account."""
         request = intent.request
@@ -69,6 +77,7 @@ class Leaving:
         )
         if request.client_order_id not in self.written.before:
             self._sent_at.append(intent.signal_at)
+            self._alike[intent.likeness] += 1
 
 
 def write(connection: Connection, intents: Sequence[Intent], loaded: LoadedLimits) -> Written:
@@ -78,9 +87,13 @@ def write(connection: Connection, intents: Sequence[Intent], loaded: LoadedLimit
     new = orders.record_intents(connection, intents)
     known = [order_id for order_id in ids if order_id not in new]
     since = min(intent.signal_at for intent in intents) - _RATE_WINDOW
+    limits = _limits(connection, loaded)
+    alike: Mapping[Likeness, int] = {}
+    if limits is not None and limits.limits_repetition:
+        alike = orders.alike_since(connection, (account, trading_date), since, but=ids)
     return Written(
         before=orders.find_all(connection, known) if known else {},
-        limits=_limits(connection, loaded),
+        limits=limits,
         held=[one.position for one in positions.of_account(connection, account)],
         open_orders=[
             order
@@ -88,6 +101,7 @@ def write(connection: Connection, intents: Sequence[Intent], loaded: LoadedLimit
             if order.request.client_order_id not in set(ids)
         ],
         sent_at=orders.sent_since(connection, (account, trading_date), since, but=ids),
+        alike=alike,
     )
 
 

@@ -31,8 +31,9 @@ from trading_core.execution.signals import Outcome, Signal
 from trading_core.execution.switch import TradingSwitch
 from trading_core.ledger.session import Session
 from trading_core.metrics import Metrics
-from trading_core.risk.gate import Gate, OrderContext, Verdict
-from trading_core.risk.limits import LoadedLimits
+from trading_core.risk.context import OrderContext
+from trading_core.risk.gate import Gate, Verdict
+from trading_core.risk.limits import LoadedLimits, RiskLimits
 from trading_core.storage.connect import Database
 from trading_core.storage.trading import orders, risk
 from trading_core.storage.trading.orders import Acknowledgement
@@ -54,6 +55,8 @@ class OrderPath:
     Args:
         quotes: The market now, by symbol.
         day_pnl_usd: Profit of the day, as last told by the risk manager.
+        start_equity_usd: What the account was worth when the day began.
+        buying_power_usd: As the exchange last told, without what was sent since.
     """
 
     def __init__(
@@ -67,6 +70,8 @@ class OrderPath:
     ) -> None:
         self.lock = Lock()
         self.day_pnl_usd = Decimal(0)
+        self.start_equity_usd: Decimal | None = None
+        self.buying_power_usd: Decimal | None = None
         self._database = database
         self._broker = broker
         self._switch = switch
@@ -177,19 +182,32 @@ class OrderPath:
         reference_usd = _reference_usd(request.side, quote)
         if reference_usd is None:
             return Verdict(NO_REFERENCE_PRICE, f"{request.symbol} has no quote", 0)
-        context = OrderContext(
-            reference_usd,
-            self.day_pnl_usd,
-            written.held,
-            leaving.beside(one.intent),
-            leaving.sent_in_minute(one.intent),
-        )
-        verdict = Gate(written.limits).check(request, context)
+        verdict = self._judged(one, leaving, written.limits, reference_usd)
         self._metrics.counter("risk_checks_performed_total").inc()
         self._metrics.histogram("risk_check_duration_seconds").observe(verdict.check_ns / 1e9)
         if not verdict.passed:
             self._metrics.counter("risk_checks_failed_total").labels(verdict.code).inc()
+        elif self.buying_power_usd is not None:
+            price_usd = request.limit_price_usd or reference_usd
+            self.buying_power_usd -= request.quantity * price_usd
         return verdict
+
+    def _judged(
+        self, one: Asked, leaving: Leaving, limits: RiskLimits, reference_usd: Decimal
+    ) -> Verdict:
+        start_usd = self.start_equity_usd
+        context = OrderContext(
+            reference_usd,
+            self.day_pnl_usd,
+            leaving.written.held,
+            leaving.beside(one.intent),
+            leaving.sent_in_minute(one.intent),
+            leaving.alike_in_minute(one.intent),
+            None if start_usd is None else start_usd + self.day_pnl_usd,
+            self.buying_power_usd,
+        )
+        today = limits if start_usd is None else limits.on_equity(start_usd)
+        return Gate(today).check(one.intent.request, context)
 
     def _send(self, leaving: Sequence[Asked]) -> None:
         answered = self._sender.send([one.intent.request for one in leaving])

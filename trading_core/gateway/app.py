@@ -16,6 +16,7 @@ from trading_core.clock import SystemClock, seconds
 from trading_core.errors import Unreachable
 from trading_core.gateway.answers.access import AccessAnswers
 from trading_core.gateway.answers.book import BookAnswers
+from trading_core.gateway.answers.limits import LimitsAnswers
 from trading_core.gateway.answers.orders import OrderAnswers
 from trading_core.gateway.answers.services import ServiceAnswers
 from trading_core.gateway.answers.session import SessionAnswers
@@ -121,6 +122,7 @@ class _Parts:
             **SessionAnswers(self.driver).handlers(),
             **OrderAnswers(self.executor, Peer(self._settings, "market_data"), broker).handlers(),
             **ServiceAnswers(self._settings).handlers(),
+            **LimitsAnswers(self.trading, self.book).handlers(),
             **AccessAnswers(self.operations, self.book).handlers(),
         }
 

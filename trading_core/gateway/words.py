@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from trading_core.access.api_token import Scope
 from trading_core.access.issuing import CALLS_PER_MINUTE, DAYS_MAX
@@ -25,6 +25,8 @@ StrategyName = Annotated[str, Field(pattern="^[a-z0-9_]{1,40}$")]
 OrderId = Annotated[str, Field(pattern="^[A-Za-z0-9_.:-]{1,128}$")]
 KeyId = Annotated[str, Field(pattern="^[0-9a-f]{12}$")]
 _Dollars = Annotated[Decimal, Field(gt=0, le=10**6, decimal_places=4, allow_inf_nan=False)]
+LimitName = Annotated[str, Field(pattern="^[a-z_]{1,60}$")]
+LimitValue = Annotated[Decimal, Field(ge=0, le=10**12, allow_inf_nan=False)] | None
 # PostgreSQL's bigint.
 Fence = Annotated[int, Field(ge=0, lt=2**63)]
 
@@ -100,6 +102,19 @@ class ParametersWord(Word):
     """Other values of some of a strategy's parameters."""
 
     parameters: Annotated[dict[StrategyName, int | float | bool], Field(min_length=1)]
+
+
+class LimitsWord(Word):
+    """Other values of some of the desk's limits; null takes a limit away.
+
+    Attributes:
+        until: When the limits before are in force again; absent: never by itself.
+        approved_by: Who agreed to loosening; counts only from the stack's own runbooks.
+    """
+
+    limits: Annotated[dict[LimitName, LimitValue], Field(min_length=1, max_length=40)]
+    until: AwareDatetime | None = None
+    approved_by: Annotated[str, Field(max_length=200)] = ""
 
 
 class KeyWord(Word):

@@ -1,29 +1,39 @@
 """The risk manager's HTTP face (8003)."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
+import structlog
 from fastapi import Depends, FastAPI, Query
 
 from trading_core.broker.client import Broker
 from trading_core.broker.http import Endpoint
 from trading_core.broker.market_data import MarketDataApi
 from trading_core.broker.replay import Replay
+from trading_core.clock import seconds
 from trading_core.errors import CheckFailed, TradingError, Unreachable
 from trading_core.health import Health
 from trading_core.ledger.session import Session, current_session
 from trading_core.lockstep import MinuteEnd
 from trading_core.metrics import Metrics
 from trading_core.peers import Peer
+from trading_core.risk.caps import HARD_CAPS
 from trading_core.risk.limits import RiskLimits
 from trading_core.risk.monitor import Marked, RiskMonitor
+from trading_core.risk.stops import StopOrder
 from trading_core.service import build_app, require_control
 from trading_core.settings import Settings
 from trading_core.storage.connect import Database
 from trading_core.storage.trading import config, days, pnl, risk
 
 NAME = "risk_manager"
+
+log = structlog.get_logger(__name__)
+
+_SIGNALS_WITHIN = seconds(10)
 
 
 class Executor:
@@ -43,6 +53,15 @@ class Executor:
     def tell(self, total_pnl_usd: Decimal) -> None:
         """Tell the day's profit in dollars."""
         self._peer.post("/risk/day-pnl", {"total_pnl_usd": str(total_pnl_usd)})
+
+    def close(self, now: datetime, orders: Sequence[StopOrder]) -> None:
+        """Send the orders of stop-losses; while trading is stopped, none."""
+        if not self._peer.get("/state")["accepts_orders"]:
+            log.warning("stop-losses not sent: trading is stopped", count=len(orders))
+            return
+        body = {"now": now.isoformat(), "signals": [order.signal() for order in orders]}
+        outcomes = self._peer.post("/signals", body, within=_SIGNALS_WITHIN)["outcomes"]
+        log.warning("stop-losses sent", outcomes=outcomes)
 
 
 class RiskService:
@@ -76,10 +95,14 @@ class RiskService:
             version = config.newest(connection, config.RISK_LIMITS, config.DESK)
         if version is None:
             return {"limits": None, "limits_sha256": None, "limits_version": None}
+        words = ("changed_by", "approved_by", "reason", "valid_until")
         return {
             "limits": RiskLimits.parse(version.body).model_dump(mode="json"),
             "limits_sha256": version.sha256,
             "limits_version": version.version,
+            "in_force_since": version.approved_at,
+            **{word: getattr(version, word) for word in words},
+            "hard_caps": {name: str(cap) for name, cap in HARD_CAPS.items()},
         }
 
     def daily_pnl(self) -> dict[str, Any] | None:

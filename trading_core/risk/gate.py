@@ -5,7 +5,6 @@ that the desk's open orders count and never trade; what only bounds a position i
 reducing it on a lost day, becomes the engine's bound in shares for this order.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -14,9 +13,10 @@ from trading_core import engine as face
 from trading_core.clock import stopwatch_seconds
 from trading_core.domain.money import TICKS_PER_DOLLAR, from_ticks, to_ticks
 from trading_core.domain.orders import Order, OrderRequest, Side
-from trading_core.domain.positions import Position
 from trading_core.engine import Engine, Kind, Limit, Reason, Scope
+from trading_core.risk.context import OrderContext
 from trading_core.risk.limits import RiskLimits
+from trading_core.risk.rules import broken_rule
 
 # The books: of the order's symbol, and of everything else the account has. One account.
 _THIS, _REST = 0, 1
@@ -27,25 +27,6 @@ _ASKED_ID = 2**64 - 1
 _BPS = 10_000
 
 Rows = list[dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class OrderContext:
-    """What an order is held against.
-
-    Attributes:
-        reference_price_usd: What a share trades at now on the order's side.
-        day_pnl_usd: Profit of the day over all symbols.
-        positions: All of the account's.
-        open_orders: All of the account's, without the one that is asked about.
-        orders_in_minute: How many were sent in the last minute of market time.
-    """
-
-    reference_price_usd: Decimal
-    day_pnl_usd: Decimal = Decimal(0)
-    positions: Sequence[Position] = ()
-    open_orders: Sequence[Order] = ()
-    orders_in_minute: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +84,15 @@ class Gate:
             )
         except (ValueError, OverflowError) as error:
             return Verdict("UNCHECKABLE", str(error), 0)
-        check_ns = int((stopwatch_seconds() - began_seconds) * 1_000_000_000)
         if refused is None:
+            broken = broken_rule(self._limits, order, context, asked.shares_after)
+        else:
+            reason, limit, found = refused
+            broken = self._words(asked, Reason(reason), limit, found)
+        check_ns = int((stopwatch_seconds() - began_seconds) * 1_000_000_000)
+        if broken is None:
             return Verdict("", "within every limit", check_ns)
-        reason, limit, found = refused
-        code, fact = self._words(asked, Reason(reason), limit, found)
+        code, fact = broken
         return Verdict(code, f"{code}: expected {fact}", check_ns)
 
     def _told(self, asked: _Asked) -> Engine:

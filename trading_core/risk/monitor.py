@@ -19,8 +19,9 @@ from trading_core.ledger.day import DayProfit, profit_of_day
 from trading_core.ledger.session import Session
 from trading_core.metrics import Metrics
 from trading_core.risk.limits import LoadedLimits, LossLevel, RiskLimits
+from trading_core.risk.stops import StopOrder, stop_orders
 from trading_core.storage.connect import Database
-from trading_core.storage.trading import pnl, positions, risk
+from trading_core.storage.trading import orders, pnl, positions, risk
 from trading_core.storage.trading.pnl import DailyPnl, DayMark
 from trading_core.storage.trading.positions import MarkedPosition
 from trading_core.storage.trading.risk import RiskEvent
@@ -55,6 +56,10 @@ class OrderHand(Protocol):
 
     def tell(self, total_pnl_usd: Decimal) -> None:
         """Tell the day's profit in dollars, for the checks of orders."""
+        ...
+
+    def close(self, now: datetime, orders: Sequence[StopOrder]) -> None:
+        """Send the orders of stop-losses, where orders may leave at all."""
         ...
 
 
@@ -94,7 +99,9 @@ class RiskMonitor:
         prices_usd = self._prices_usd(held)
         profit = profit_of_day(day.start, [one.position for one in held], prices_usd)
         with self._database.transaction() as connection:
-            limits = self._limits(connection)
+            limits = self._limits(connection, session, now)
+            if limits is not None:
+                limits = limits.on_equity(day.start.equity_usd)
             level = None if limits is None else limits.loss_level(profit.total_usd)
             positions.mark(connection, session.account, prices_usd)
             pnl.mark_day(
@@ -107,6 +114,8 @@ class RiskMonitor:
         self._executor.tell(profit.total_usd)
         if level == "breaker" and self._executor.breaker() != "OPEN":
             self._executor.trip(f"loss of the day reached {-profit.total_usd} USD")
+        elif limits is not None and limits.position_loss_usd_max is not None:
+            self._stop_losses(session, now, limits, prices_usd)
         self._measure(profit, held, prices_usd, limits)
         return Marked(session, profit, level)
 
@@ -120,12 +129,40 @@ class RiskMonitor:
                 prices_usd[one.position.symbol] = price_usd
         return prices_usd
 
-    def _limits(self, connection: Connection) -> RiskLimits | None:
+    def _stop_losses(
+        self,
+        session: Session,
+        now: datetime,
+        limits: RiskLimits,
+        prices_usd: Mapping[str, Decimal],
+    ) -> None:
+        with self._database.transaction() as connection:
+            found = stop_orders(
+                limits,
+                positions.of_account(connection, session.account),
+                prices_usd,
+                positions.by_strategy(connection, session.account),
+                orders.open_orders(connection, session.account),
+            )
+            for order in found:
+                _note_stop(connection, session, order, now)
+        if found:
+            self._executor.close(now, found)
+
+    def _limits(self, connection: Connection, session: Session, now: datetime) -> RiskLimits | None:
+        before = self._loaded.version
         found = self._loaded.newest(connection)
         if found is None:
             log.error("no risk limits: the day's loss is held against nothing")
             return None
-        return found[1]
+        version, limits = found
+        if before is not None and before.version != version.version:
+            # A temporary version that has ended says so here: nobody did anything.
+            message = f"limits: version {version.version} is in force instead of {before.version}"
+            facts = {"limits_version": version.version, "before": before.version}
+            event = RiskEvent(session.account, "limits", "info", message, facts, now)
+            risk.append(connection, event)
+        return limits
 
     def _measure(
         self,
@@ -193,6 +230,25 @@ def _note_level(
         connection,
         RiskEvent(session.account, "daily_loss", _SEVERITY[level], message, facts, now),
     )
+
+
+def _note_stop(connection: Connection, session: Session, order: StopOrder, now: datetime) -> None:
+    facts = {
+        "symbol": order.symbol,
+        "strategy": order.strategy,
+        "sequence": order.sequence,
+        "at": now.isoformat(),
+    }
+    if risk.is_recorded(connection, session.account, "stop_loss", facts):
+        return
+    message = (
+        f"{order.symbol} lost {order.loss_usd} USD: {order.side} {order.quantity} "
+        f"of {order.strategy}"
+    )
+    log.warning("stop-loss", symbol=order.symbol, loss_usd=str(order.loss_usd))
+    more = {**facts, "quantity": order.quantity, "loss_usd": str(order.loss_usd)}
+    event = RiskEvent(session.account, "stop_loss", "critical", message, more, now)
+    risk.append(connection, event)
 
 
 def _middle_usd(quote: Quote | None) -> Decimal | None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from trading_core.domain.orders import Order, OrderRequest, OrderStatus, OrderType, Side
 from trading_core.domain.positions import Position
-from trading_core.risk.gate import Gate, OrderContext
+from trading_core.risk.context import OrderContext
+from trading_core.risk.gate import Gate
 from trading_core.risk.limits import RiskLimits
 
 LIMITS = RiskLimits(

@@ -33,13 +33,6 @@ def test_a_limit_of_nothing_is_refused(name: str, value: object) -> None:
         RiskLimits.parse({**BODY, name: value})
 
 
-@pytest.mark.parametrize("name", ["gross_exposure_usd_max", "open_orders_max"])
-def test_a_limit_a_desk_may_leave_out_is_none_then_and_never_nothing(name: str) -> None:
-    assert getattr(RiskLimits.parse(BODY), name) is None
-    with pytest.raises(ConfigurationError, match=name):
-        RiskLimits.parse({**BODY, name: 0})
-
-
 def test_a_limit_nobody_knows_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="order_quantty_max"):
         RiskLimits.parse({**BODY, "order_quantty_max": 5})

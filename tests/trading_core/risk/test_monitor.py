@@ -15,6 +15,7 @@ from trading_core.ledger.record import record_fill
 from trading_core.ledger.session import Session
 from trading_core.metrics import Metrics
 from trading_core.risk.monitor import RiskMonitor
+from trading_core.risk.stops import StopOrder
 from trading_core.storage.connect import Database, connect
 from trading_core.storage.trading import config, orders, pnl, positions, risk
 from trading_core.storage.trading.orders import Intent
@@ -55,6 +56,7 @@ class Hand:
         self.open = False
         self.trips: list[str] = []
         self.told: list[Decimal] = []
+        self.closed: list[StopOrder] = []
 
     def breaker(self) -> str:
         return "OPEN" if self.open else "CLOSED"
@@ -67,6 +69,10 @@ class Hand:
     def tell(self, total_pnl_usd: Decimal) -> None:
         self._listen()
         self.told.append(total_pnl_usd)
+
+    def close(self, now: datetime, orders: Sequence[StopOrder]) -> None:
+        self._listen()
+        self.closed += orders
 
     def _listen(self) -> None:
         if self.deaf:
@@ -204,3 +210,54 @@ def test_without_limits_the_day_is_marked_and_no_level_is_claimed(database: Data
     assert desk.monitor.mark(SESSION, AT).level is None
     assert desk.hand.told == [Decimal("-10000.00")]
     assert desk.hand.trips == []
+
+
+def stop_at(database: TradingDatabase, loss_usd: int) -> None:
+    body = LIMITS | {"position_loss_usd_max": loss_usd}
+    with connect(database.owner_dsn, application="test") as connection:
+        kind, name = config.RISK_LIMITS, config.DESK
+        config.install(connection, kind, name, body, approved_by="risk", reason="a stop")
+
+
+def test_a_position_that_lost_its_limit_is_closed_in_its_holders_name_and_noted(
+    desk: Desk, trading_database: TradingDatabase
+) -> None:
+    stop_at(trading_database, 1000)
+    desk.market.show("99.01", "99.01")
+    desk.monitor.mark(SESSION, AT)
+    assert desk.hand.closed == []
+    desk.market.show("99.00", "99.00")
+    for _ in range(2):
+        desk.monitor.mark(SESSION, AT + timedelta(minutes=1))
+    sent = [(one.strategy, one.side, one.quantity, one.sequence) for one in desk.hand.closed[:4]]
+    sizes = (252, 252, 252, 244)  # none beyond 25,000 dollars
+    assert sent == [("test", Side.SELL, n, 100 + i) for i, n in enumerate(sizes)]
+    with desk.database.transaction() as connection:
+        events = risk.recent(connection, SESSION.account)
+    assert [one.event_type for one in events] == ["stop_loss"] * 4, "told again is told once"
+    assert events[0].severity == "critical"
+
+
+def test_a_day_is_stopped_by_the_lower_of_dollars_and_share_of_equity(
+    desk: Desk, trading_database: TradingDatabase
+) -> None:
+    body = LIMITS | {"daily_loss_share_breaker": "0.01"}  # of 200,000 dollars
+    with connect(trading_database.owner_dsn, application="test") as connection:
+        kind, name = config.RISK_LIMITS, config.DESK
+        config.install(connection, kind, name, body, approved_by="risk", reason="a small day")
+    desk.market.show("98.40", "98.40")
+    assert desk.monitor.mark(SESSION, AT).level == "warning"
+    desk.market.show("98.00", "98.00")
+    assert desk.monitor.mark(SESSION, AT + timedelta(minutes=1)).level == "breaker"
+    assert len(desk.hand.trips) == 1
+
+
+def test_limits_that_changed_are_on_record_with_the_next_mark(
+    desk: Desk, trading_database: TradingDatabase
+) -> None:
+    desk.monitor.mark(SESSION, AT)
+    stop_at(trading_database, 9000)
+    desk.monitor.mark(SESSION, AT + timedelta(minutes=1))
+    with desk.database.transaction() as connection:
+        [event] = risk.recent(connection, SESSION.account)
+    assert event.message == "limits: version 2 is in force instead of 1"

@@ -12,20 +12,33 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 from psycopg import Connection
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
+
+from trading_core.errors import CheckFailed
 
 RISK_LIMITS = "risk_limits"
 STRATEGY = "strategy"
 DESK = "desk"
 
-_COLUMNS = "kind, name, version, sha256, body, approved_by, reason, approved_at"
+_COLUMNS = (
+    "kind, name, version, sha256, body, approved_by, reason, approved_at, changed_by, valid_until"
+)
+# A version that has ended is as if it had never been.
+_IN_FORCE = "(valid_until IS NULL OR valid_until > clock_timestamp())"
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigVersion:
-    """One version of one piece of configuration. `sha256` is that of the canonical body."""
+    """One version of one piece of configuration.
+
+    Attributes:
+        sha256: Of the canonical body.
+        changed_by: Who asked for it; empty: whoever approved it.
+        valid_until: Wall time at which the version before it is in force again; None: never.
+    """
 
     kind: str
     name: str
@@ -35,6 +48,25 @@ class ConfigVersion:
     approved_by: str
     reason: str
     approved_at: datetime
+    changed_by: str = ""
+    valid_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsChange:
+    """Another set of the desk's limits, and on whose word.
+
+    Attributes:
+        base: The version it was made from, still in force or nothing is changed.
+        approved_by: The second person; empty where nothing is loosened.
+    """
+
+    body: Mapping[str, Any]
+    base: int
+    changed_by: str
+    approved_by: str
+    reason: str
+    valid_until: datetime | None = None
 
 
 def install(
@@ -61,20 +93,51 @@ def install(
     with connection.cursor(row_factory=class_row(ConfigVersion)) as cursor:
         cursor.execute(
             "INSERT INTO config_versions (kind, name, version, sha256, body, approved_by, reason)"
-            f" VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING {_COLUMNS}",
-            (
-                kind,
-                name,
-                1 if present is None else present.version + 1,
-                digest,
-                Jsonb(json.loads(_canonical(body))),
-                approved_by,
-                reason,
-            ),
+            " SELECT %(kind)s, %(name)s, coalesce(max(version), 0) + 1, %(digest)s, %(body)s,"
+            " %(approved_by)s, %(reason)s"
+            f" FROM config_versions WHERE kind = %(kind)s AND name = %(name)s RETURNING {_COLUMNS}",
+            {
+                "kind": kind,
+                "name": name,
+                "digest": digest,
+                "body": _stored(body),
+                "approved_by": approved_by,
+                "reason": reason,
+            },
         )
         installed = cursor.fetchone()
         assert installed is not None, "an INSERT that returns has a row"
         return installed
+
+
+def change_limits(connection: Connection, change: LimitsChange) -> ConfigVersion:
+    """Put another version of the desk's limits in force, and return it. The application may.
+
+    Raises:
+        CheckFailed: Another version came in between.
+        psycopg.errors.CheckViolation: It loosens a limit on one person's word.
+    """
+    try:
+        connection.execute(
+            "SELECT change_risk_limits(%s, %s, %s, %s, %s, %s, %s)",
+            (
+                _stored(change.body),
+                sha256_of(change.body),
+                change.base,
+                change.changed_by,
+                change.approved_by,
+                change.reason,
+                change.valid_until,
+            ),
+        )
+    except psycopg.errors.SerializationFailure as error:
+        raise CheckFailed(
+            f"risk limits: expected to change version {change.base}: {error.diag.message_primary}",
+            next_step="look at the limits in force again, and decide anew",
+        ) from error
+    present = newest(connection, RISK_LIMITS, DESK)
+    assert present is not None, "a version was just written"
+    return present
 
 
 def newest(connection: Connection, kind: str, name: str) -> ConfigVersion | None:
@@ -82,7 +145,7 @@ def newest(connection: Connection, kind: str, name: str) -> ConfigVersion | None
     with connection.cursor(row_factory=class_row(ConfigVersion)) as cursor:
         cursor.execute(
             f"SELECT {_COLUMNS} FROM config_versions WHERE kind = %s AND name = %s"
-            " ORDER BY version DESC LIMIT 1",
+            f" AND {_IN_FORCE} ORDER BY version DESC LIMIT 1",
             (kind, name),
         )
         return cursor.fetchone()
@@ -93,8 +156,19 @@ def newest_of_kind(connection: Connection, kind: str) -> list[ConfigVersion]:
     with connection.cursor(row_factory=class_row(ConfigVersion)) as cursor:
         cursor.execute(
             f"SELECT DISTINCT ON (name) {_COLUMNS} FROM config_versions WHERE kind = %s"
-            " ORDER BY name, version DESC",
+            f" AND {_IN_FORCE} ORDER BY name, version DESC",
             (kind,),
+        )
+        return cursor.fetchall()
+
+
+def versions(connection: Connection, kind: str, name: str, limit: int) -> list[ConfigVersion]:
+    """Return the last versions of one piece, the newest first, those that have ended too."""
+    with connection.cursor(row_factory=class_row(ConfigVersion)) as cursor:
+        cursor.execute(
+            f"SELECT {_COLUMNS} FROM config_versions WHERE kind = %s AND name = %s"
+            " ORDER BY version DESC LIMIT %s",
+            (kind, name, limit),
         )
         return cursor.fetchall()
 
@@ -102,6 +176,10 @@ def newest_of_kind(connection: Connection, kind: str) -> list[ConfigVersion]:
 def sha256_of(body: Mapping[str, Any]) -> str:
     """Return the fingerprint of a body: the same for the same content in any order."""
     return hashlib.sha256(_canonical(body).encode()).hexdigest()
+
+
+def _stored(body: Mapping[str, Any]) -> Jsonb:
+    return Jsonb(json.loads(_canonical(body)))
 
 
 def _canonical(body: Mapping[str, Any]) -> str:

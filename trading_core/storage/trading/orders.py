@@ -7,6 +7,7 @@ cancelled, expired or rejected, and no late message takes a step back.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from psycopg import Connection
@@ -32,6 +33,10 @@ LEFT JOIN LATERAL (
 _OPEN = "status IN ('intended', 'new', 'partially_filled')"
 
 
+# Strategy, symbol, side, quantity, type and limit price in dollars.
+Likeness = tuple[str, str, str, int, str, Decimal | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
     """An order about to be sent. `signal_at` is market time."""
@@ -41,6 +46,12 @@ class Intent:
     strategy: str
     request: OrderRequest
     signal_at: datetime
+
+    @property
+    def likeness(self) -> Likeness:
+        """What two orders have in common that are the same order given twice."""
+        one = self.request
+        return self.strategy, one.symbol, one.side, one.quantity, one.type, one.limit_price_usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +277,23 @@ def sent_since(
         (*session, since, list(but)),
     )
     return [row[0] for row in rows]
+
+
+def alike_since(
+    connection: Connection, day: tuple[str, date], since: datetime, *, but: Sequence[str]
+) -> dict[Likeness, int]:
+    """Return how many orders of each kind an account's day has sent after a market time.
+
+    Args:
+        but: Ids that are not counted.
+    """
+    rows = connection.execute(
+        "SELECT strategy, symbol, side, quantity, type, limit_price_usd, count(*) FROM orders"
+        " WHERE account = %s AND trading_date = %s AND signal_at > %s AND status <> 'rejected'"
+        " AND client_order_id <> ALL(%s) GROUP BY 1, 2, 3, 4, 5, 6",
+        (*day, since, list(but)),
+    )
+    return {tuple(kind): count for *kind, count in rows}  # type: ignore[misc]
 
 
 def _read(connection: Connection, where: str, values: tuple[Any, ...]) -> list[Order]:

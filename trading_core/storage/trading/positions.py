@@ -81,3 +81,15 @@ def of_account(connection: Connection, account: str) -> list[MarkedPosition]:
             MarkedPosition(price_usd=row.pop("current_price_usd"), position=Position(**row))
             for row in cursor.fetchall()
         ]
+
+
+def by_strategy(connection: Connection, account: str) -> dict[tuple[str, str], int]:
+    """Return the shares each strategy holds of each symbol, negative when short, by its fills."""
+    rows = connection.execute(
+        "SELECT orders.strategy, fills.symbol,"
+        " sum(CASE fills.side WHEN 'buy' THEN fills.quantity ELSE -fills.quantity END)::bigint"
+        " FROM fills JOIN orders USING (client_order_id) WHERE fills.account = %s"
+        " GROUP BY orders.strategy, fills.symbol",
+        (account,),
+    )
+    return {(strategy, symbol): shares for strategy, symbol, shares in rows if shares}

@@ -1,0 +1,106 @@
+"""Trading itself: its state, halt and breaker, permission, the replayed session."""
+
+from trading_core.access.api_token import Scope
+from trading_core.gateway.table.endpoint import Alias, Endpoint
+from trading_core.gateway.words import EnableWord, HaltWord, OpenSession, PermitWord, Word
+
+TRADING: tuple[Endpoint, ...] = (
+    Endpoint(
+        "GET",
+        "/api/v1/state",
+        "The executor's latest word on trading.",
+        Scope.READ,
+        aliases=(Alias("/api/v1/status"),),
+        covers=("API-18", "API-32"),
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/trading/halt",
+        "Stop orders, take back the open ones, and look whether it holds.",
+        Scope.HALT,
+        HaltWord,
+        aliases=(
+            Alias("/emergency/halt"),
+            Alias("/trading/emergency-stop"),
+            Alias("/api/v1/scheduler/emergency-stop"),
+            Alias("/api/v1/emergency/halt-trading"),
+        ),
+        protective=True,
+        repeatable=True,
+        covers=("API-12", "API-17", "API-30", "API-31"),
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/trading/pause",
+        "Let no order leave for a while; those at the exchange stay.",
+        Scope.HALT,
+        HaltWord,
+        protective=True,
+        repeatable=True,
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/trading/enable",
+        "Let orders leave; with `resume`, end a halt.",
+        Scope.ADMIN,
+        EnableWord,
+        aliases=(Alias("/api/v1/scheduler/resume-trading", {"resume": True}),),
+        covers=("API-08", "API-29"),
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/circuit-breaker/status",
+        "Whether the breaker is open, since when and why.",
+        Scope.READ,
+        covers=("API-01",),
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/circuit-breaker/activate",
+        "Open the breaker: a halt that only a reset ends.",
+        Scope.HALT,
+        HaltWord,
+        protective=True,
+        repeatable=True,
+        covers=("API-03",),
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/circuit-breaker/reset",
+        "Close the breaker; trading stays off until it is enabled.",
+        Scope.ADMIN,
+        PermitWord,
+        aliases=(Alias("/api/v1/circuit-breaker/deactivate"),),
+        covers=("API-02", "API-04"),
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/session",
+        "How far the replayed session has come.",
+        Scope.READ,
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/session",
+        "Open a day to replay.",
+        Scope.ADMIN,
+        OpenSession,
+        repeatable=True,
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/session/run",
+        "Let market time move until the close.",
+        Scope.ADMIN,
+        Word,
+        repeatable=True,
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/session/pause",
+        "Let market time stand still.",
+        Scope.ADMIN,
+        Word,
+        repeatable=True,
+    ),
+)

@@ -11,7 +11,8 @@ from typing import Literal
 
 from trading_core.durable import read_json, remove, write_json
 
-Kind = Literal["halt", "breaker"]
+# A halt, the breaker, or a mode to be entered.
+Kind = Literal["halt", "breaker", "safe_mode", "maintenance", "read_only", "emergency_shutdown"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from tasks.kernel import (
 )
 from tasks.trading.control import Core
 from trading_core.clock import SystemClock, seconds
-from trading_core.domain.state import Breaker, Mode
+from trading_core.domain.state import Breaker
 from trading_core.errors import CheckFailed, TradingError
 from trading_core.storage.connect import Database
 from trading_core.storage.operations import alert_inbox, incidents
@@ -164,7 +164,7 @@ def _verdict(core: Core, standing: Checklist, otherwise: str) -> tuple[str, str]
         state = core.state()
     except TradingError as error:
         return f"{back}; whether trading is stopped is unknown: {error}. {otherwise}", ""
-    if state.mode is Mode.HALTED or state.breaker is Breaker.OPEN:
+    if state.is_stopped or state.breaker is Breaker.OPEN:
         return f"{back}. Trading stays stopped ({state.actor}: {state.reason}). {_RESUME}", ""
     return "", back
 

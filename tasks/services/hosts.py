@@ -9,7 +9,7 @@ from tasks.services.processes import Processes
 from tasks.trading.control import Core
 from trading_core.broker.contract import TradingApi
 from trading_core.clock import seconds
-from trading_core.domain.state import Breaker, Mode
+from trading_core.domain.state import Breaker
 from trading_core.errors import TradingError, Unreachable
 from trading_core.services import service
 
@@ -76,7 +76,7 @@ def check_executor_silent(core: Core, broker: TradingApi, places: Places) -> Che
     except TradingError as error:
         return _without_its_word(broker, places, str(error))
     words = f"it says {state.mode}, breaker {state.breaker}: {state.reason}"
-    stopped = state.mode is Mode.HALTED and state.breaker is Breaker.OPEN
+    stopped = state.is_stopped and state.breaker is Breaker.OPEN
     good = current_run().dry_run or (stopped and not state.accepts_orders)
     return CheckResult(Verdict.PASS if good else Verdict.FAIL, words, _SILENT)
 

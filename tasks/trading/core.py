@@ -210,7 +210,7 @@ def _is_tripped(state: TradingState) -> bool:
 
 
 def _is_halted(state: TradingState) -> bool:
-    return state.mode is Mode.HALTED and not state.accepts_orders
+    return state.is_stopped and not state.accepts_orders
 
 
 def _trouble(state: TradingState) -> str:
@@ -218,8 +218,8 @@ def _trouble(state: TradingState) -> str:
     words = []
     if state.breaker is Breaker.OPEN:
         words.append("breaker OPEN")
-    if state.mode is Mode.HALTED:
-        words.append("halted")
+    if state.mode is not Mode.RUNNING:
+        words.append(str(state.mode))
     return f"{' and '.join(words)} by {state.actor}: {state.reason}" if words else ""
 
 

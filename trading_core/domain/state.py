@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from trading_core.domain.modes import ALLOWS, Act, Mode
 
-class Mode(StrEnum):
-    """What the system is doing as a whole."""
+__all__ = ["Act", "Breaker", "Mode", "TradingState"]
 
-    RUNNING = "running"
-    HALTED = "halted"
+_ORDERS = (Act.STRATEGY_ORDER, Act.MANUAL_ORDER)
 
 
 class Breaker(StrEnum):
@@ -36,7 +35,18 @@ class TradingState:
     changed_at: datetime
     fence: int
 
+    def permits(self, act: Act) -> bool:
+        """Whether something may be done; an order needs more than its mode's word."""
+        if act in _ORDERS and not (self.trading_enabled and self.breaker is Breaker.CLOSED):
+            return False
+        return act in ALLOWS[self.mode]
+
     @property
     def accepts_orders(self) -> bool:
-        """Whether a new order may leave for the exchange."""
-        return self.trading_enabled and self.mode is Mode.RUNNING and self.breaker is Breaker.CLOSED
+        """Whether a strategy's new order may leave for the exchange."""
+        return self.permits(Act.STRATEGY_ORDER)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the mode lets no order leave, whoever gives it."""
+        return self.mode.is_at_least(Mode.HALTED)

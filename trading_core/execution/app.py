@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from trading_core.broker.contract import MarketClock
 from trading_core.clock import SystemClock
 from trading_core.domain.orders import OrderType, Side
-from trading_core.domain.state import TradingState
+from trading_core.domain.state import Act, TradingState
 from trading_core.errors import CheckFailed, TradingError
 from trading_core.execution.control import HaltKind, Word
 from trading_core.execution.executor import Executor
@@ -68,16 +68,17 @@ class PauseBody(_Body):
 
 
 class EnableBody(_Body):
-    """A permission; `resume` says that a halt, if there is one, is meant to end."""
+    """A permission: `resume` ends a halt, `by_hand` is for no strategy."""
 
     reason: _Text
     actor: _Text
     fence: int
     resume: bool = False
+    by_hand: bool = False
 
 
 class ResetBody(_Body):
-    """The closing of the breaker."""
+    """The closing of the breaker, or the end of a mode."""
 
     reason: _Text
     actor: _Text
@@ -112,6 +113,7 @@ def app(settings: Settings) -> FastAPI:
         running=executor,
     )
     service.include_router(_control(executor), dependencies=[Depends(require_control)])
+    service.include_router(_permission(executor), dependencies=[Depends(require_control)])
     service.include_router(_cycle(executor), dependencies=[Depends(require_control)])
     service.include_router(_questions(executor))
     return service
@@ -137,16 +139,6 @@ def _control(executor: Executor) -> APIRouter:
         word = Word(body.reason, body.actor, clock.now(), body.fence)
         return {"state": state_json(executor.pause(word))}
 
-    @router.post("/enable")
-    def enable(body: EnableBody) -> dict[str, Any]:
-        word = Word(body.reason, body.actor, clock.now(), body.fence)
-        return {"state": state_json(executor.enable(word, resume=body.resume))}
-
-    @router.post("/breaker/reset")
-    def reset(body: ResetBody) -> dict[str, Any]:
-        word = Word(body.reason, body.actor, clock.now(), body.fence)
-        return {"state": state_json(executor.reset_breaker(word))}
-
     @router.post("/orders/cancel-all")
     def cancel_all() -> dict[str, Any]:
         swept = executor.sweep()
@@ -155,6 +147,28 @@ def _control(executor: Executor) -> APIRouter:
             "open_orders": swept.open_orders,
             "problem": swept.problem,
         }
+
+    return router
+
+
+def _permission(executor: Executor) -> APIRouter:
+    router, clock = APIRouter(), SystemClock()
+
+    @router.post("/enable")
+    def enable(body: EnableBody) -> dict[str, Any]:
+        word = Word(body.reason, body.actor, clock.now(), body.fence)
+        state = executor.enable(word, resume=body.resume, by_hand=body.by_hand)
+        return {"state": state_json(state)}
+
+    @router.post("/mode/exit")
+    def leave_mode(body: ResetBody) -> dict[str, Any]:
+        word = Word(body.reason, body.actor, clock.now(), body.fence)
+        return {"state": state_json(executor.leave_mode(word))}
+
+    @router.post("/breaker/reset")
+    def reset(body: ResetBody) -> dict[str, Any]:
+        word = Word(body.reason, body.actor, clock.now(), body.fence)
+        return {"state": state_json(executor.reset_breaker(word))}
 
     return router
 
@@ -222,6 +236,7 @@ def state_json(state: TradingState) -> dict[str, Any]:
         "trading_enabled": state.trading_enabled,
         "breaker": state.breaker.value,
         "accepts_orders": state.accepts_orders,
+        "allows": [act.value for act in Act if state.permits(act)],
         "reason": state.reason,
         "actor": state.actor,
         "changed_at": state.changed_at,

@@ -197,10 +197,14 @@ class Executor:
             )
         return state
 
-    def enable(self, word: Word, *, resume: bool) -> TradingState:
+    def enable(self, word: Word, *, resume: bool, by_hand: bool = False) -> TradingState:
         """Allow orders in the session that is open now; raises as `TradingSwitch.enable`."""
         self._begin(self._look(self.broker))
-        return self._show(self.switch.enable(word, resume=resume))
+        return self._show(self.switch.enable(word, resume=resume, by_hand=by_hand))
+
+    def leave_mode(self, word: Word) -> TradingState:
+        """Leave the mode, into a halt; raises as `TradingSwitch.leave_mode`."""
+        return self._show(self.switch.leave_mode(word))
 
     def reset_breaker(self, word: Word) -> TradingState:
         """Close the breaker; raises as `TradingSwitch.reset_breaker`."""
@@ -320,6 +324,7 @@ def _event(account: str, state: TradingState, at: datetime) -> RiskEvent:
 def _kind(state: TradingState) -> tuple[str, risk.Severity]:
     if state.breaker is Breaker.OPEN:
         return "breaker", "critical"
-    if state.mode is Mode.HALTED:
-        return "halt", "critical"
+    if state.mode is not Mode.RUNNING:
+        event_type = "halt" if state.mode is Mode.HALTED else "mode"
+        return event_type, "critical" if state.is_stopped else "warning"
     return ("enable", "info") if state.trading_enabled else ("disable", "info")

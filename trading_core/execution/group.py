@@ -6,7 +6,7 @@ from datetime import datetime
 
 from trading_core.clock import stopwatch_seconds
 from trading_core.errors import TradingError
-from trading_core.execution.signals import Outcome, Signal
+from trading_core.execution.signals import BY_HAND, Outcome, Signal
 from trading_core.ledger.session import Session
 from trading_core.risk.gate import Verdict
 from trading_core.storage.trading.orders import Intent
@@ -33,6 +33,11 @@ class Asked:
         self.outcome: Outcome | None = None
         self.error: TradingError | None = None
         self.ended_seconds = 0.0
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person gives the order."""
+        return self.signal.strategy in BY_HAND
 
     @property
     def check_ns(self) -> int:

@@ -174,7 +174,7 @@ class OrderPath:
 
     def _checked(self, one: Asked, leaving: Leaving, quote: Quote | None) -> Verdict:
         request, written = one.intent.request, leaving.written
-        reason = self._switch.refusal()
+        reason = self._switch.refusal(by_hand=one.by_hand)
         if reason:
             return Verdict(reason, self._switch.state.reason, 0)
         if written.limits is None:
@@ -210,7 +210,8 @@ class OrderPath:
         return Gate(today).check(one.intent.request, context)
 
     def _send(self, leaving: Sequence[Asked]) -> None:
-        answered = self._sender.send([one.intent.request for one in leaving])
+        by_hand = {one.intent.request.client_order_id for one in leaving if one.by_hand}
+        answered = self._sender.send([one.intent.request for one in leaving], by_hand)
         taken: list[tuple[str, Acknowledgement, int | None]] = []
         refused: list[Asked] = []
         for one in leaving:
@@ -225,8 +226,8 @@ class OrderPath:
                 refused.append(one)
         self._acknowledge(taken)
         self._refuse(refused)
-        if self._switch.refusal():
-            for one in leaving:
+        for one in leaving:
+            if self._switch.refusal(by_hand=one.by_hand):
                 self._take_back(one)
 
     def _acknowledged(self, one: Asked, found: Answered, order: Order) -> Acknowledgement:

@@ -4,10 +4,11 @@ Waiting for the exchange's answer is most of what an order costs. What is sent w
 symbol's answer is awaited costs nothing more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import repeat
 
 from trading_core.broker.contract import Refused, TradingApi
 from trading_core.clock import Clock, stopwatch_seconds
@@ -44,36 +45,41 @@ class Sender:
         self._clock = clock
         self._lanes = ThreadPoolExecutor(_LANES_MAX, thread_name_prefix="lane")
 
-    def send(self, requests: Sequence[OrderRequest]) -> dict[str, Answered]:
+    def send(
+        self, requests: Sequence[OrderRequest], by_hand: Set[str] = frozenset()
+    ) -> dict[str, Answered]:
         """Send orders and return what became of each, by client order id.
 
         Once the exchange does not answer for an order, those behind it in its symbol stay here.
+
+        Args:
+            by_hand: Ids of those that a person gives.
         """
         lanes: dict[str, list[OrderRequest]] = {}
         for request in requests:
             lanes.setdefault(request.symbol, []).append(request)
         if len(lanes) <= 1:
-            return self._in_turn(requests)
+            return self._in_turn(requests, by_hand)
         found: dict[str, Answered] = {}
-        for answered in self._lanes.map(self._in_turn, lanes.values()):
+        for answered in self._lanes.map(self._in_turn, lanes.values(), repeat(by_hand)):
             found |= answered
         return found
 
-    def _in_turn(self, requests: Sequence[OrderRequest]) -> dict[str, Answered]:
+    def _in_turn(self, requests: Sequence[OrderRequest], by_hand: Set[str]) -> dict[str, Answered]:
         found: dict[str, Answered] = {}
         silent: TradingError | None = None
         for request in requests:
             if silent is None:
-                answered = self._one(request)
+                answered = self._one(request, by_hand=request.client_order_id in by_hand)
                 silent = answered.error
             else:
                 answered = Answered(None, self._clock.now(), 0.0, error=silent)
             found[request.client_order_id] = answered
         return found
 
-    def _one(self, request: OrderRequest) -> Answered:
+    def _one(self, request: OrderRequest, *, by_hand: bool) -> Answered:
         sent_at, began_seconds = self._clock.now(), stopwatch_seconds()
-        with self._switch.sending() as refusal:
+        with self._switch.sending(by_hand=by_hand) as refusal:
             if refusal:
                 return Answered(None, sent_at, 0.0, refusal=refusal)
             try:

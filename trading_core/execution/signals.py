@@ -10,6 +10,10 @@ from trading_core.clock import EXCHANGE_ZONE
 from trading_core.domain.orders import OrderRequest, OrderStatus, OrderType, Side
 from trading_core.ledger.session import Session
 
+# Who gives orders by hand, and who only tries whether one can be given.
+MANUAL, TRIAL = "manual", "trial"
+BY_HAND = frozenset({MANUAL, TRIAL})
+
 _ORDER_ID = re.compile(r"\d{8}-\d{4}-([a-z0-9_]{1,40})-[A-Z0-9.]{1,12}-\d+")
 
 

@@ -16,7 +16,7 @@ from psycopg import Connection
 
 from trading_core import durable, halt_request
 from trading_core.clock import Clock
-from trading_core.domain.state import Breaker, Mode, TradingState
+from trading_core.domain.state import Act, Breaker, Mode, TradingState
 from trading_core.errors import CheckFailed
 from trading_core.execution import control
 from trading_core.execution.control import HaltKind, Word
@@ -71,18 +71,25 @@ class TradingSwitch:
         """Whether PostgreSQL has the latest word."""
         return self._compared and self._recorded == self._state
 
-    def refusal(self) -> str:
-        """Return why no order may leave now; empty when one may."""
+    def refusal(self, *, by_hand: bool = False) -> str:
+        """Return why no order may leave now, a code; empty when one may.
+
+        Args:
+            by_hand: Whether a person gives the order.
+        """
         if self._request_path.exists():
             return HALTED  # asked for while this process did not answer; see halt_request.py
         if not self._stopped:
             return ""
-        if self._state.breaker is Breaker.OPEN:
+        state = self._state
+        if by_hand and state.mode is Mode.SAFE_MODE and state.permits(Act.MANUAL_ORDER):
+            return ""
+        if state.breaker is Breaker.OPEN:
             return BREAKER_OPEN
-        return HALTED if self._state.mode is Mode.HALTED else TRADING_DISABLED
+        return TRADING_DISABLED if state.mode is Mode.RUNNING else state.mode.value.upper()
 
     @contextmanager
-    def sending(self) -> Iterator[str]:
+    def sending(self, *, by_hand: bool = False) -> Iterator[str]:
         """Surround the sending of one order; lends `refusal()` as it is once the sending counts.
 
         A halt either is seen here, or sees the order on its way and waits for it.
@@ -90,7 +97,7 @@ class TradingSwitch:
         with self._sending:
             self._in_flight += 1
         try:
-            yield self.refusal()
+            yield self.refusal(by_hand=by_hand)
         finally:
             with self._sending:
                 self._in_flight -= 1
@@ -124,13 +131,19 @@ class TradingSwitch:
             word = Word(f"new session: {session}", "trade_executor", self._clock.now())
             self._set(control.session_changed(self._state, word))
 
-    def enable(self, word: Word, *, resume: bool) -> TradingState:
+    def enable(self, word: Word, *, resume: bool, by_hand: bool = False) -> TradingState:
         """Allow orders; errors as `control.enabled`.
 
         Raises:
             Unreachable: PostgreSQL cannot take the word, so it does not hold.
         """
-        return self._loosen(lambda state: control.enabled(state, word, resume=resume))
+        return self._loosen(
+            lambda state: control.enabled(state, word, resume=resume, by_hand=by_hand)
+        )
+
+    def leave_mode(self, word: Word) -> TradingState:
+        """Leave the mode, into a halt; errors as `control.left` and `enable`."""
+        return self._loosen(lambda state: control.left(state, word))
 
     def reset_breaker(self, word: Word) -> TradingState:
         """Close the breaker, enabling nothing; errors as `control.breaker_reset` and `enable`."""

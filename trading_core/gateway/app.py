@@ -17,12 +17,14 @@ from trading_core.errors import Unreachable
 from trading_core.gateway.answers.access import AccessAnswers
 from trading_core.gateway.answers.book import BookAnswers
 from trading_core.gateway.answers.limits import LimitsAnswers
+from trading_core.gateway.answers.mode import ModeAnswers
 from trading_core.gateway.answers.orders import OrderAnswers
 from trading_core.gateway.answers.services import ServiceAnswers
 from trading_core.gateway.answers.session import SessionAnswers
 from trading_core.gateway.answers.trading import TradingAnswers
 from trading_core.gateway.door import Door
 from trading_core.gateway.gatekeeper import Gatekeeper
+from trading_core.gateway.known_mode import KnownMode
 from trading_core.gateway.minute import steps_of
 from trading_core.gateway.router import Handlers, router_of
 from trading_core.gateway.session import SessionDriver
@@ -111,14 +113,18 @@ class _Parts:
             ).observe,
         )
         clock = SystemClock()
-        self.door = Door(Gatekeeper(self.book, clock), self.log, clock, self.metrics)
+        self.mode = KnownMode(settings, self.executor)
+        self.door = Door(Gatekeeper(self.book, clock), self.mode, self.log, clock, self.metrics)
         self.metrics.gauge("api_calls_undelivered").set_function(self.log.spool.count)
 
     def handlers(self) -> Handlers:
         broker = Broker(self.endpoint)
+        trading = TradingAnswers(self._settings, self.executor, self.operations)
+        book = BookAnswers(self._settings, self.executor, broker)
         return {
-            **TradingAnswers(self._settings, self.executor, self.operations).handlers(),
-            **BookAnswers(self._settings, self.executor, broker).handlers(),
+            **trading.handlers(),
+            **book.handlers(),
+            **ModeAnswers(self.mode, trading, book, self.driver).handlers(),
             **SessionAnswers(self.driver).handlers(),
             **OrderAnswers(self.executor, Peer(self._settings, "market_data"), broker).handlers(),
             **ServiceAnswers(self._settings).handlers(),

@@ -29,6 +29,7 @@ from trading_core.gateway import problems
 from trading_core.gateway.call import Call
 from trading_core.gateway.endpoints import Alias, Endpoint
 from trading_core.gateway.gatekeeper import Gatekeeper, Turned
+from trading_core.gateway.known_mode import KnownMode
 from trading_core.gateway.problems import Refusal
 from trading_core.gateway.request_body import read_word
 from trading_core.gateway.words import Word
@@ -50,8 +51,11 @@ _UNCERTAIN = (503, 504)
 class Door:
     """Lets calls through to what answers them."""
 
-    def __init__(self, keeper: Gatekeeper, log: CallLog, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self, keeper: Gatekeeper, mode: KnownMode, log: CallLog, clock: Clock, metrics: Metrics
+    ) -> None:
         self._keeper = keeper
+        self._mode = mode
         self._log = log
         self._clock = clock
         self._refused = metrics.counter("api_calls_refused_total")
@@ -107,6 +111,8 @@ class Door:
 
     async def _change(self, call: Call[Any], request: Request, answering: Answering) -> Response:
         asked = call.asked()
+        if act := call.endpoint.act:
+            await self.in_threads(call.endpoint, lambda: self._mode.require(act))
         first, replayed = await self.in_threads(call.endpoint, lambda: self._begun(call, asked))
         if replayed is not None:
             return replayed

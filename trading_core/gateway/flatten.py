@@ -8,6 +8,7 @@ record takes them in when it hears of them. No database, no Prefect, no Redis ta
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -23,7 +24,7 @@ from trading_core.execution.signals import Signal
 from trading_core.ledger.session import Session, trading_date_of
 
 LIQUIDATION = "liquidation"
-_FLAT_WITHIN = seconds(10)
+FLAT_WITHIN = seconds(10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,9 @@ class Liquidation:
             )
         return [self._sent(one, account, clock, number) for one in closings]
 
-    def await_flat(self, symbols: Sequence[str] | None) -> list[HeldPosition]:
+    def await_flat(
+        self, symbols: Sequence[str] | None, within: timedelta = FLAT_WITHIN
+    ) -> list[HeldPosition]:
         """Wait until nothing is held; return what still is when the time is up."""
         left: list[HeldPosition] = []
 
@@ -99,7 +102,7 @@ class Liquidation:
             left[:] = self._held(symbols)
             return not left
 
-        poll(is_flat, within=_FLAT_WITHIN, every=seconds(0.05))
+        poll(is_flat, within=within, every=seconds(0.05))
         return left
 
     def equity_usd(self) -> Decimal:

@@ -131,6 +131,16 @@ def cut_off(key: str) -> Refusal:
     )
 
 
+def mode_forbids(mode: str, act: str, actor: str, reason: str) -> Refusal:
+    """The mode of the system does not allow it."""
+    return Refusal(
+        409,
+        "MODE_FORBIDS",
+        f"mode: expected one that allows {act}, was {mode} by {actor}: {reason}; nothing was done",
+        next_step="GET /api/v1/mode says what is allowed; POST /api/v1/mode/exit leaves the mode",
+    )
+
+
 def no_record(found: str) -> Refusal:
     """What permits has to be on record first, and is not."""
     return Refusal(

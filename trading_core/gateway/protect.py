@@ -20,6 +20,7 @@ from trading_core.broker.http import Endpoint
 from trading_core.clock import poll, seconds
 from trading_core.domain.state import Breaker, Mode
 from trading_core.errors import NotVerified, TradingError
+from trading_core.execution.control import HaltKind
 from trading_core.halt_request import HaltRequest
 from trading_core.peers import Peer
 from trading_core.settings import Settings
@@ -218,8 +219,9 @@ class _Attempt:
     def _look_at_executor(self) -> str:
         state: dict[str, Any] = self._executor.get("/state")
         self._state = state
-        stopped = state.get("mode") == Mode.HALTED or state.get("breaker") == Breaker.OPEN
-        if not stopped or state.get("trading_enabled") is not False:
+        wanted = HaltKind(self._request.kind).mode
+        stopped = Mode(state["mode"]).is_at_least(wanted) or state["breaker"] == Breaker.OPEN
+        if not stopped or state["accepts_orders"] is not False:
             raise NotVerified(
                 f"executor: expected trading stopped, was {state}", next_step="halt again"
             )

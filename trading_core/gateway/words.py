@@ -53,9 +53,16 @@ class PermitWord(Word):
 
 
 class EnableWord(PermitWord):
-    """Allow trading; `resume` also ends a halt."""
+    """Allow trading; `resume` also ends a halt, `by_hand` is for no strategy: in safe mode."""
 
     resume: bool = False
+    by_hand: bool = False
+
+
+class ModeWord(HaltWord):
+    """Enter a mode that allows less than the present one."""
+
+    mode: Literal["safe_mode", "maintenance", "read_only", "emergency_shutdown"]
 
 
 class OpenSession(Word):
@@ -134,6 +141,18 @@ class CloseWord(Word):
     """
 
     max_loss_percent: Annotated[Decimal, Field(ge=0, le=1, allow_inf_nan=False)] = Decimal("0.1")
+
+
+class ShutdownWord(CloseWord):
+    """Come to rest; with positions closed or carried.
+
+    Attributes:
+        timeout_seconds: How long closing may take.
+    """
+
+    close_positions: bool = False
+    timeout_seconds: Annotated[int, Field(ge=1, le=3600)] = 300
+    fence: Fence | None = None
 
 
 class LiquidateWord(CloseWord):

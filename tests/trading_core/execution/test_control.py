@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading_core.domain.state import Breaker, Mode, TradingState
+from trading_core.domain.state import Act, Breaker, Mode, TradingState
 from trading_core.errors import CheckFailed
 from trading_core.execution import control
 from trading_core.execution.control import HaltKind, Word
@@ -61,7 +61,7 @@ def test_trading_is_enabled_only_by_the_newest_word_with_the_breaker_closed_and_
         word.fence is not None
         and word.fence >= state.fence
         and state.breaker is Breaker.CLOSED
-        and (state.mode is Mode.RUNNING or resume)
+        and (state.mode is Mode.RUNNING or (resume and state.permits(Act.RESUME)))
     )
     if may:
         assert control.enabled(state, word, resume=resume).accepts_orders
@@ -86,7 +86,9 @@ def test_the_stricter_of_two_states_permits_only_what_both_permit(
     found = control.stricter(one, other)
     assert found.accepts_orders == (one.accepts_orders and other.accepts_orders)
     assert found.breaker is Breaker.CLOSED or Breaker.OPEN in (one.breaker, other.breaker)
-    assert (found.mode is Mode.HALTED) == (Mode.HALTED in (one.mode, other.mode))
+    assert found.mode.is_at_least(one.mode)
+    assert found.mode.is_at_least(other.mode)
+    assert all(found.permits(act) == (one.permits(act) and other.permits(act)) for act in Act)
     assert found.fence == max(one.fence, other.fence)
     assert control.stricter(one, one) == one
 

@@ -185,6 +185,38 @@ def test_an_unreadable_state_file_is_a_halt(
     assert "unreadable" in restarted.state.reason
 
 
+@pytest.mark.parametrize("kind", [k for k in HaltKind if k is not HaltKind.BREAKER])
+def test_a_mode_needs_no_database_and_survives_the_process(
+    open_switch: TradingSwitch, database: SwitchableDatabase, tmp_path: Path, kind: HaltKind
+) -> None:
+    database.plugged = False
+    open_switch.halt(a_word(), kind)
+    code = kind.mode.value.upper()
+    again = a_switch(tmp_path, database)
+    for switch in (open_switch, again):
+        assert switch.refusal() == code
+        assert switch.refusal(by_hand=True) == ("" if kind is HaltKind.SAFE_MODE else code)
+    with pytest.raises(Unreachable):
+        again.leave_mode(a_word(9))
+    with pytest.raises((Unreachable, CheckFailed)):
+        again.enable(a_word(9), resume=True)
+    assert again.refusal() == code
+
+
+def test_a_mode_is_left_into_a_halt_and_a_halt_makes_it_no_milder(
+    open_switch: TradingSwitch,
+) -> None:
+    open_switch.halt(a_word(), HaltKind.MAINTENANCE)
+    open_switch.halt(a_word(), HaltKind.HALT)
+    assert open_switch.state.mode is Mode.MAINTENANCE
+    with pytest.raises(CheckFailed, match="mode to resume from"):
+        open_switch.enable(a_word(2), resume=True)
+    with pytest.raises(CheckFailed, match="somebody spoke since"):
+        open_switch.leave_mode(a_word(0))
+    assert open_switch.leave_mode(a_word(2)).mode is Mode.HALTED
+    assert open_switch.enable(a_word(3), resume=True).accepts_orders
+
+
 def test_a_halt_request_on_the_disk_stops_orders_at_once(
     open_switch: TradingSwitch, tmp_path: Path
 ) -> None:

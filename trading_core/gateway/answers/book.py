@@ -1,11 +1,12 @@
 """What is held: by our own record, and as the broker has it."""
 
+from datetime import timedelta
 from typing import Any
 
 from trading_core.broker.client import Broker
 from trading_core.broker.http import Endpoint
 from trading_core.gateway.call import Call
-from trading_core.gateway.flatten import Liquidation, require_flat, require_loss_within
+from trading_core.gateway.flatten import FLAT_WITHIN, Liquidation, require_flat, require_loss_within
 from trading_core.gateway.protect import halt_core
 from trading_core.gateway.router import Handlers
 from trading_core.gateway.words import CloseWord, LiquidateWord, Symbol
@@ -43,13 +44,21 @@ class BookAnswers:
 
     def liquidate(self, call: Call[LiquidateWord]) -> dict[str, Any]:
         """Close positions with nobody else trading."""
-        return self._closed(call, call.word.symbols)
+        return self.closed(call, call.word.symbols)
 
     def close(self, call: Call[CloseWord], symbol: Symbol) -> dict[str, Any]:
         """Close one position with nobody else trading."""
-        return self._closed(call, [symbol])
+        return self.closed(call, [symbol])
 
-    def _closed(self, call: Call[Any], symbols: list[str] | None) -> dict[str, Any]:
+    def closed(
+        self, call: Call[Any], symbols: list[str] | None, within: timedelta = FLAT_WITHIN
+    ) -> dict[str, Any]:
+        """Halt trading, close positions, and look again until `within` is over.
+
+        Raises:
+            NotVerified: The halt cannot be seen, or positions are left.
+            CheckFailed: It would cost more than the call allows, or the market is closed.
+        """
         word: CloseWord = call.word
         report = halt_core(self._settings, HaltRequest(word.reason, word.actor))
         if not report.confirmed:
@@ -57,7 +66,7 @@ class BookAnswers:
         closings = self._liquidation.plan(symbols)
         require_loss_within(closings, word.max_loss_percent)
         orders = self._liquidation.send(closings, call.number())
-        require_flat(self._liquidation.await_flat(symbols))
+        require_flat(self._liquidation.await_flat(symbols, within))
         return {
             "state": report.state,
             "orders": orders,

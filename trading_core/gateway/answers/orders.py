@@ -8,14 +8,13 @@ from trading_core.clock import poll, seconds
 from trading_core.domain.money import CENT
 from trading_core.domain.orders import Order, OrderStatus, OrderType, Side
 from trading_core.errors import CheckFailed, NotVerified
+from trading_core.execution.signals import MANUAL, TRIAL
 from trading_core.gateway.call import Call
 from trading_core.gateway.problems import Refusal
 from trading_core.gateway.router import Handlers
 from trading_core.gateway.words import OrderId, OrderWord, TrialWord
 from trading_core.peers import Peer
 
-# What the executor's record calls who gives orders by hand, and who only tries whether it can.
-MANUAL, TRIAL = "manual", "trial"
 _SEEN_WITHIN = seconds(3)
 _SIGNALS_WITHIN = seconds(15)
 _BASIS_POINTS = 10_000

@@ -50,7 +50,7 @@ class TradingAnswers:
 
     def halt(self, call: Call[HaltWord], response: Response) -> HaltReport:
         """Stop everything, round whatever does not answer."""
-        return self._halted(call, "halt", response)
+        return self.halted(call, "halt", response)
 
     def pause(self, call: Call[HaltWord]) -> Any:
         """Let no order leave for a while."""
@@ -58,7 +58,7 @@ class TradingAnswers:
 
     def enable(self, call: Call[EnableWord]) -> Any:
         """Let orders leave."""
-        return self._executor.post("/enable", self._fenced(call.word), within=_EXECUTOR_WITHIN)
+        return self.told("/enable", call.word)
 
     def breaker(self) -> dict[str, Any]:
         """Return the breaker's part of the state."""
@@ -67,11 +67,11 @@ class TradingAnswers:
 
     def activate(self, call: Call[HaltWord], response: Response) -> HaltReport:
         """Open the breaker."""
-        return self._halted(call, "breaker", response)
+        return self.halted(call, "breaker", response)
 
     def reset(self, call: Call[PermitWord]) -> Any:
         """Close the breaker."""
-        return self._executor.post("/breaker/reset", self._fenced(call.word))
+        return self.told("/breaker/reset", call.word)
 
     def cancel_all(self, response: Response) -> CancelReport:
         """Take back every open order, round whatever does not answer."""
@@ -79,7 +79,12 @@ class TradingAnswers:
         response.status_code = 200 if report.confirmed else 504
         return report
 
-    def _halted(self, call: Call[HaltWord], kind: Kind, response: Response) -> HaltReport:
+    def told(self, path: str, word: PermitWord) -> Any:
+        """Tell the executor what it is permitted."""
+        return self._executor.post(path, self._fenced(word), within=_EXECUTOR_WITHIN)
+
+    def halted(self, call: Call[Any], kind: Kind, response: Response) -> HaltReport:
+        """Halt trading, or open the breaker, or enter a mode: round whatever does not answer."""
         word = call.word
         request = HaltRequest(word.reason, word.actor, kind)
         report = halt_core(self._settings, request, word.fence)

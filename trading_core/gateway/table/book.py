@@ -99,6 +99,7 @@ BOOK: tuple[Endpoint, ...] = (
         "Take one order back, and look again.",
         Scope.TRADE,
         Word,
+        act=None,
         repeatable=True,
         covers=("TRD-03",),
     ),

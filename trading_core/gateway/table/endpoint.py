@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from trading_core.access.api_token import Scope
+from trading_core.domain.modes import Act
 from trading_core.gateway.words import Word
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
@@ -31,6 +32,8 @@ class Endpoint:
         body: What it is told; None where it changes nothing.
         protective: It only ever makes trading stop or shrink: it has its own threads and its own
             rate, and waits for no database.
+        act: What the mode of the system has to allow; None: every mode does. What protects and
+            what only looks is allowed in every mode.
         repeatable: Doing it twice is doing it once, so a call that was cut off is done again under
             its key. The others are answered: look first.
         secret_answer: The answer's field `token` is shown once, and never written down.
@@ -44,6 +47,7 @@ class Endpoint:
     body: type[Word] | None = None
     aliases: tuple[Alias, ...] = ()
     protective: bool = False
+    act: Act | None = Act.CONFIGURE
     repeatable: bool = False
     secret_answer: bool = False
     covers: tuple[str, ...] = ()

@@ -1,8 +1,17 @@
 """Trading itself: its state, halt and breaker, permission, the replayed session."""
 
 from trading_core.access.api_token import Scope
+from trading_core.domain.modes import Act
 from trading_core.gateway.table.endpoint import Alias, Endpoint
-from trading_core.gateway.words import EnableWord, HaltWord, OpenSession, PermitWord, Word
+from trading_core.gateway.words import (
+    EnableWord,
+    HaltWord,
+    ModeWord,
+    OpenSession,
+    PermitWord,
+    ShutdownWord,
+    Word,
+)
 
 TRADING: tuple[Endpoint, ...] = (
     Endpoint(
@@ -41,9 +50,10 @@ TRADING: tuple[Endpoint, ...] = (
     Endpoint(
         "POST",
         "/api/v1/trading/enable",
-        "Let orders leave; with `resume`, end a halt.",
+        "Let orders leave; with `resume`, end a halt; with `by_hand`, in safe mode.",
         Scope.ADMIN,
         EnableWord,
+        act=Act.RESUME,
         aliases=(Alias("/api/v1/scheduler/resume-trading", {"resume": True}),),
         covers=("API-08", "API-29"),
     ),
@@ -70,8 +80,49 @@ TRADING: tuple[Endpoint, ...] = (
         "Close the breaker; trading stays off until it is enabled.",
         Scope.ADMIN,
         PermitWord,
+        act=Act.RESUME,
         aliases=(Alias("/api/v1/circuit-breaker/deactivate"),),
         covers=("API-02", "API-04"),
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/mode",
+        "The mode of the system, who set it, when and why, and what each mode allows.",
+        Scope.READ,
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/mode",
+        "Enter a mode that allows less, and take back open orders.",
+        Scope.HALT,
+        ModeWord,
+        aliases=(
+            Alias("/maintenance/enter"),
+            Alias("/maintenance/emergency-shutdown", {"mode": "emergency_shutdown"}),
+        ),
+        protective=True,
+        repeatable=True,
+        covers=("API-10", "API-11"),
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/mode/exit",
+        "Leave the mode, into a halt that resume-trading ends.",
+        Scope.ADMIN,
+        PermitWord,
+        aliases=(Alias("/maintenance/exit"),),
+        act=None,
+        covers=("API-13",),
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/shutdown",
+        "Come to rest: time, orders, and positions if wanted; the processes stay.",
+        Scope.BREAK_GLASS,
+        ShutdownWord,
+        protective=True,
+        repeatable=True,
+        covers=("API-05",),
     ),
     Endpoint(
         "GET",
@@ -101,6 +152,7 @@ TRADING: tuple[Endpoint, ...] = (
         "Let market time stand still.",
         Scope.ADMIN,
         Word,
+        act=None,
         repeatable=True,
     ),
 )

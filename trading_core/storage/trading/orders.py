@@ -293,7 +293,7 @@ def alike_since(
         " AND client_order_id <> ALL(%s) GROUP BY 1, 2, 3, 4, 5, 6",
         (*day, since, list(but)),
     )
-    return {tuple(kind): count for *kind, count in rows}  # type: ignore[misc]
+    return {tuple(kind): count for *kind, count in rows}
 
 
 def _read(connection: Connection, where: str, values: tuple[Any, ...]) -> list[Order]:

@@ -4,8 +4,8 @@ from alembic import op
 
 from trading_core.storage.migrate import run_sql_beside
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 
 
 def upgrade() -> None:

@@ -46,10 +46,35 @@ class Engine:
     def cancel(self, order_id: int, account: int, symbol: int, /) -> int:
         """Take an order out; returns and raises like `submit`."""
 
+    def place(
+        self,
+        order_id: int,
+        account: int,
+        symbol: int,
+        side: int,
+        price: int,
+        quantity: int,
+        tif: int = 0,
+        flags: int = 0,
+        /,
+    ) -> int:
+        """Enter an order; return its ticket, 0 when nothing of it rests, or minus the reason.
+
+        A ticket is the engine's own name of a live order: where it is and how often the place was
+        used. It is never another order's. One that gives up its place in the queue (a modify, the
+        next portion of an iceberg) has another ticket then. Raises like `submit`.
+        """
+
+    def withdraw(self, ticket: int, /) -> int:
+        """Take an order out by its ticket, the cheapest cancel there is; raises like `submit`.
+
+        Returns 1, or minus `UNKNOWN_ID` when no live order has the ticket: nothing is told then.
+        """
+
     def modify(self, order_id: int, account: int, symbol: int, price: int, quantity: int, /) -> int:
         """Change an order's price or open quantity; returns and raises like `submit`."""
 
-    def apply(self, rows: Buffer) -> int:
+    def apply(self, rows: Buffer, /) -> int:
         """Carry out rows of 32 or 64 bytes, without the GIL.
 
         Returns how many were carried out before events had to be read: less than all only then.

@@ -197,9 +197,10 @@ class Reason(IntEnum):
 
 
 def events(engine: Engine) -> NDArray[np.void]:
-    """Take what happened since the last time: an array of `EVENT`, not copied, not writable."""
-    # Type checkers know no buffers before Python 3.12.
-    return np.frombuffer(cast("bytes", engine.take_events()), dtype=EVENT)
+    """Take what happened since the last time: an array of `EVENT`, not copied, the caller's."""
+    taken = engine.take_events()
+    # As `np.frombuffer`, in a third of the time; type checkers know no buffers before Python 3.12.
+    return np.ndarray(len(taken), EVENT, taken)  # type: ignore[arg-type]
 
 
 def apply(engine: Engine, rows: NDArray[np.void] | Iterable[dict[str, Any]]) -> int:

@@ -4,14 +4,16 @@
 
 Thread CPU time: the median, and in brackets the least. Single calls are made on the standing book
 of the workload w1 (20,000 live orders, 64-bit ids), and what the loop around them takes is taken
-off. Batches are the whole workload in 64 chunks, the median of each over the runs, as the Rust
-bench has it; after each batch the events are read as an array. What they add up to must be what
-the reference book says.
+off. A call of nothing is the floor: the interpreter's own `callable` with the same tickets. Batches
+are the whole workload in 64 chunks, the median of each over the runs, as the Rust bench has it;
+after each batch the events are read as an array. What they add up to must be what the reference
+book says.
 """
 
 import json
 import random
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -111,7 +113,24 @@ def calls_ns(call: Callable[..., object], arguments: Sequence[tuple[int, ...]]) 
     return thread_time_ns() - start
 
 
-def loop_ns(arguments: Sequence[tuple[int, ...]]) -> int:
+def floor_ns(call: Callable[[object], object], tickets: Sequence[int]) -> int:
+    """Return the nanoseconds of calls with one argument that do nothing."""
+    # Not one function with `tickets_ns`: the interpreter fits the code of each to what it calls.
+    start = thread_time_ns()
+    for ticket in tickets:
+        call(ticket)
+    return thread_time_ns() - start
+
+
+def tickets_ns(call: Callable[[int], object], tickets: Sequence[int]) -> int:
+    """Return the nanoseconds of calls with one integer."""
+    start = thread_time_ns()
+    for ticket in tickets:
+        call(ticket)
+    return thread_time_ns() - start
+
+
+def loop_ns(arguments: Sequence[object]) -> int:
     """Return the nanoseconds of the loop alone."""
     start = thread_time_ns()
     for _ in arguments:
@@ -125,26 +144,53 @@ def single_calls(load: Load) -> dict[str, tuple[float, float]]:
     run(engine, load.rows[: load.prefill], None)
     sides = [[price for price, *_ in engine.depth(0, side, LEVELS)] for side in (0, 1)]
     chance = random.Random(1)
-    spent: dict[str, list[int]] = {"submit": [], "cancel": [], "refusal_of": [], "loop": []}
+    spent: dict[str, list[int]] = defaultdict(list)
     for _ in range(SLICES):
-        orders = [
-            (chance.getrandbits(62), n % ACCOUNTS, 0, n & 1, chance.choice(sides[n & 1]), 100)
-            for n in range(CALLS)
-        ]
-        cancels = [order[:3] for order in orders]
-        chance.shuffle(cancels)
-        spent["loop"].append(loop_ns(orders))
-        spent["refusal_of"].append(calls_ns(engine.refusal_of, orders))
-        spent["submit"].append(calls_ns(engine.submit, orders))
-        spent["cancel"].append(calls_ns(engine.cancel, cancels))
-        kinds = face.events(engine)["kind"]
-        if list(kinds) != [EventKind.ACCEPT] * CALLS + [EventKind.CANCEL] * CALLS:
-            raise SystemExit("from Python: expected every order to rest and to be cancelled")
+        _by_id(engine, _orders(sides, chance), chance, spent)
+        _by_ticket(engine, _orders(sides, chance), chance, spent)
     loop = min(spent.pop("loop"))
     return {
         name: ((median(times) - loop) / CALLS, (min(times) - loop) / CALLS)
         for name, times in spent.items()
     }
+
+
+Orders = list[tuple[int, ...]]
+
+
+def _orders(sides: Sequence[Sequence[int]], chance: random.Random) -> Orders:
+    return [
+        (chance.getrandbits(62), n % ACCOUNTS, 0, n & 1, chance.choice(sides[n & 1]), 100)
+        for n in range(CALLS)
+    ]
+
+
+def _by_id(
+    engine: Engine, orders: Orders, chance: random.Random, spent: dict[str, list[int]]
+) -> None:
+    cancels = [order[:3] for order in orders]
+    chance.shuffle(cancels)
+    spent["loop"].append(loop_ns(orders))
+    spent["refusal_of"].append(calls_ns(engine.refusal_of, orders))
+    spent["submit"].append(calls_ns(engine.submit, orders))
+    spent["cancel"].append(calls_ns(engine.cancel, cancels))
+    _all_rested_and_went(engine)
+
+
+def _by_ticket(
+    engine: Engine, orders: Orders, chance: random.Random, spent: dict[str, list[int]]
+) -> None:
+    tickets = [engine.place(*order) for order in orders]
+    chance.shuffle(tickets)
+    spent["floor"].append(floor_ns(callable, tickets))
+    spent["withdraw"].append(tickets_ns(engine.withdraw, tickets))
+    _all_rested_and_went(engine)
+
+
+def _all_rested_and_went(engine: Engine) -> None:
+    kinds = face.events(engine)["kind"]
+    if list(kinds) != [EventKind.ACCEPT] * CALLS + [EventKind.CANCEL] * CALLS:
+        raise SystemExit("from Python: expected every order to rest and to be cancelled")
 
 
 def line(what: str, figures: Sequence[tuple[float, float]], *goal: int) -> None:
@@ -168,7 +214,9 @@ def main(workloads: Path, rounds: int) -> None:
     loads = {name: Load(workloads / f"{name}s.bin") for name in BATCH}
     singles = [single_calls(loads["w1"]) for _ in range(rounds)]
     line("one submit", [found["submit"] for found in singles], *SUBMIT)
-    line("one cancel", [found["cancel"] for found in singles], *CANCEL)
+    line("one cancel by id", [found["cancel"] for found in singles], *CANCEL)
+    line("one cancel by ticket", [found["withdraw"] for found in singles], *CANCEL)
+    line("call of nothing", [found["floor"] for found in singles])
     line("would it be refused", [found["refusal_of"] for found in singles])
     for name, load in loads.items():
         verify(load)

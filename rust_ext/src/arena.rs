@@ -194,6 +194,15 @@ impl Arena {
         }
     }
 
+    /// Return the order at any number; None unless an order that is live begins there.
+    #[inline(always)]
+    #[must_use]
+    pub fn order_if_live(&self, at: Address) -> Option<Order> {
+        let cells = self.cells.get(at as usize..)?.first_chunk::<4>()?;
+        let is_slot = at >= self.first_order && (at - self.first_order).is_multiple_of(ORDER_CELLS);
+        (is_slot & (cells[2][1] != 0)).then(|| self.order(at))
+    }
+
     /// Return the id of the order at an address.
     #[inline]
     #[must_use]

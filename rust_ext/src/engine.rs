@@ -6,7 +6,7 @@
 
 use crate::arena::{Address, Order};
 use crate::book::Book;
-use crate::event::{Event, EventKind, Reason};
+use crate::event::{Event, EventKind};
 use crate::ids::{Found, IdTable};
 use crate::matcher::{Matcher, key_of};
 use crate::message::{self, Command, Message, QUANTITY_MAX};
@@ -346,39 +346,5 @@ impl Engine {
         let price = message.price.unsigned_abs();
         self.risk
             .reserve(line, message.account as usize, side as usize, price, open);
-    }
-
-    #[inline(always)]
-    fn cancel(&mut self, message: &Message) {
-        let found = self.ids.find(&self.matcher.arena, message.id);
-        if found.at == 0 || !self.is_own(message, found.at) {
-            return self.refuse(message, (Reason::UnknownId, 0, 0));
-        }
-        let order = self.matcher.arena.order(found.at);
-        if order.meta & SLOW != 0 {
-            return self.end_order(found.at, EventKind::Cancel, Reason::None);
-        }
-        let (key, ladder) = self.matcher.remove(found.at, order.level);
-        self.ids.remove(found.entry);
-        let side = (ladder & 1) as usize;
-        let owner = (order.line as usize, message.account as usize);
-        self.risk
-            .release(owner, side, key.unsigned_abs(), order.open, true);
-        let price = key_of(ladder & 1, key);
-        let message = Message {
-            price,
-            side: side as u8,
-            quantity: order.open,
-            ..*message
-        };
-        self.tell(EventKind::Cancel, &message, 0);
-    }
-
-    /// Whether the order is of the account and the book that a command names.
-    #[inline(always)]
-    pub(crate) fn is_own(&self, message: &Message, at: Address) -> bool {
-        let line = self.matcher.arena.order(at).line as usize;
-        (message.account < self.size.accounts) & (message.symbol < self.size.books)
-            && line == self.line(message.symbol, message.account)
     }
 }

@@ -57,6 +57,7 @@ mod amend;
 pub mod arena;
 mod auction;
 pub mod book;
+mod cancel;
 pub mod control;
 pub mod engine;
 pub mod event;
@@ -81,9 +82,15 @@ pub mod view;
 #[cfg(feature = "python")]
 mod python;
 #[cfg(feature = "python")]
+mod python_arguments;
+#[cfg(feature = "python")]
+mod python_batch;
+#[cfg(feature = "python")]
 mod python_desk;
 #[cfg(feature = "python")]
 mod python_engine;
+#[cfg(feature = "python")]
+mod python_events;
 #[cfg(feature = "python")]
 mod python_number;
 #[cfg(feature = "python")]

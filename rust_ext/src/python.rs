@@ -31,7 +31,10 @@ mod _engine {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use crate::python_engine::{PyEngine, PyEvents};
+    use crate::python_engine::PyEngine;
+
+    #[pymodule_export]
+    use crate::python_events::PyEvents;
 
     #[pymodule_export]
     use crate::python_recovery::PyRecovery;

@@ -1,31 +1,20 @@
-//! The engine as Python sees it: rows in through buffers, events out through buffers.
-//!
-//! `unsafe` here pays for itself: rows are read and events are handed out without a
-//! Python object for each. Each block says why it is sound. What the
-//! engine itself does is safe Rust; a panic in it becomes a Python exception.
-#![allow(unsafe_code, clippy::cast_possible_truncation)]
+//! The engine as Python sees it: what is asked seldom. `python_raw` has the calls that carry out
+//! commands.
+#![allow(clippy::cast_possible_truncation)]
 
-use std::mem::MaybeUninit;
-use std::os::raw::c_int;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use pyo3::buffer::PyUntypedBuffer;
-use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
-use pyo3::ffi;
+use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::engine::{Engine, Size};
-use crate::event::Event;
 use crate::journal::{Durability, Journal, JournalError};
-use crate::message::{Command, Message};
+use crate::message::Message;
 use crate::python_desk::{Desk, Shared};
+use crate::python_events::{PyEvents, Spares};
 use crate::python_recovery::PyRecovery;
 
-/// Rows copied out of a caller's buffer at a time: it is not read while the engine works on it.
-const BLOCK_ROWS: usize = 256;
-const MESSAGE_BYTES: usize = 32;
-const COMMAND_BYTES: usize = 64;
 /// The most books times accounts, orders: what one process can hold.
 const LINES_MAX: u64 = 1 << 24;
 const ORDERS_MAX: u32 = 1 << 24;
@@ -81,31 +70,12 @@ impl PyEngine {
         Ok(Self::over(engine, None, PathBuf::new()))
     }
 
-    /// Carry out rows of 32 or 64 bytes; return how many were before events had to be read.
-    fn apply(&self, py: Python<'_>, rows: &Bound<'_, PyAny>) -> PyResult<usize> {
-        let buffer = PyUntypedBuffer::get(rows)?;
-        let width = buffer.item_size();
-        if !buffer.is_c_contiguous() || (width != MESSAGE_BYTES && width != COMMAND_BYTES) {
-            return Err(PyTypeError::new_err(format!(
-                "rows: expected contiguous rows of 32 or 64 bytes, were of {width}"
-            )));
-        }
-        let count = buffer.len_bytes() / width;
-        let start = buffer.buf_ptr() as usize;
-        let mut hold = self.desk.hold()?;
-        let desk = &mut *hold;
-        // SAFETY: the buffer is held until after this, and is `count` rows of `width` bytes.
-        Ok(py.detach(move || unsafe { run_rows(desk, start, width, count) }))
-    }
-
     /// Hand out the events since the last time; they are the caller's for as long as they like.
     fn take_events(&self) -> PyResult<PyEvents> {
         let mut desk = self.desk.hold()?;
         let empty = self.spares.take(desk.engine.size().events);
-        Ok(PyEvents {
-            events: desk.engine.exchange_events(empty),
-            spares: Arc::clone(&self.spares),
-        })
+        let events = desk.engine.exchange_events(empty);
+        Ok(PyEvents::new(events, Arc::clone(&self.spares)))
     }
 
     #[allow(clippy::needless_pass_by_value)] // PyO3 gives values
@@ -249,128 +219,4 @@ impl PyEngine {
 
 fn no_journal() -> PyErr {
     PyValueError::new_err("journal: expected one to be open, was none")
-}
-
-/// Carry out rows at an address; return how many.
-///
-/// # Safety
-/// `start` is `count` readable rows of `width` bytes, 32 or 64.
-unsafe fn run_rows(owner: &mut Desk, start: usize, width: usize, count: usize) -> usize {
-    let mut done = 0;
-    while done < count {
-        let rows = (count - done).min(BLOCK_ROWS);
-        let from = (start + done * width) as *const u8;
-        // SAFETY: `rows` rows are left of the caller's.
-        let carried_out = unsafe {
-            if width == MESSAGE_BYTES {
-                run_messages(owner, from, rows)
-            } else {
-                run_commands(owner, from, rows)
-            }
-        };
-        done += carried_out;
-        if carried_out < rows {
-            break;
-        }
-    }
-    done
-}
-
-// A row is read as the message that lies there: its fields are in the row's order, without gaps.
-const _: () = assert!(size_of::<Message>() == MESSAGE_BYTES && cfg!(target_endian = "little"));
-
-/// # Safety
-/// `rows` rows of 32 bytes are readable there, at most `BLOCK_ROWS`.
-unsafe fn run_messages(owner: &mut Desk, from: *const u8, rows: usize) -> usize {
-    let mut block = [const { MaybeUninit::<Message>::uninit() }; BLOCK_ROWS];
-    // SAFETY: the block has room for them. They may be changed by another thread meanwhile, hence
-    // the copy; any bytes are a message, whose fields are numbers.
-    let messages = unsafe {
-        std::ptr::copy_nonoverlapping(from, block.as_mut_ptr().cast(), rows * MESSAGE_BYTES);
-        std::slice::from_raw_parts(block.as_ptr().cast::<Message>(), rows)
-    };
-    let carried_out = owner.engine.run(messages);
-    if let Some(journal) = &mut owner.journal {
-        journal.append_messages(messages.get(..carried_out).unwrap_or_default());
-    }
-    carried_out
-}
-
-/// # Safety
-/// `rows` rows of 64 bytes are readable there, at most `BLOCK_ROWS`.
-unsafe fn run_commands(owner: &mut Desk, from: *const u8, rows: usize) -> usize {
-    let mut block = [0_u8; BLOCK_ROWS * COMMAND_BYTES];
-    // SAFETY: as of messages.
-    unsafe { std::ptr::copy_nonoverlapping(from, block.as_mut_ptr(), rows * COMMAND_BYTES) };
-    let rows = block.as_chunks::<COMMAND_BYTES>().0.iter().take(rows);
-    let carried_out = owner.engine.run_commands(rows.clone().map(Command::decode));
-    if let Some(journal) = &mut owner.journal {
-        rows.take(carried_out)
-            .for_each(|row| journal.append_row(row));
-    }
-    carried_out
-}
-
-/// Events that were taken: a buffer of records of 64 bytes, for `numpy.frombuffer`.
-#[pyclass(name = "Events", module = "trading_core._engine", frozen)]
-pub struct PyEvents {
-    events: Vec<Event>,
-    spares: Arc<Spares>,
-}
-
-/// Room for events that nobody reads any more: used again, so that none is asked of the system.
-#[derive(Default)]
-struct Spares(Mutex<Vec<Vec<Event>>>);
-
-impl Spares {
-    /// Reads of events that may be under way before room is given back to the system.
-    const KEPT: usize = 2;
-
-    fn take(&self, capacity: usize) -> Vec<Event> {
-        let spare = self.0.lock().ok().and_then(|mut spares| spares.pop());
-        spare.unwrap_or_else(|| Vec::with_capacity(capacity))
-    }
-
-    fn give(&self, mut events: Vec<Event>) {
-        if let Ok(mut spares) = self.0.lock()
-            && spares.len() < Self::KEPT
-        {
-            events.clear();
-            spares.push(events);
-        }
-    }
-}
-
-impl Drop for PyEvents {
-    fn drop(&mut self) {
-        self.spares.give(std::mem::take(&mut self.events));
-    }
-}
-
-#[pymethods]
-impl PyEvents {
-    fn __len__(&self) -> usize {
-        self.events.len()
-    }
-
-    #[allow(clippy::needless_pass_by_value)] // PyO3 gives values
-    /// # Safety
-    /// Called by Python with a view to fill.
-    unsafe fn __getbuffer__(
-        slf: Bound<'_, Self>,
-        view: *mut ffi::Py_buffer,
-        flags: c_int,
-    ) -> PyResult<()> {
-        let events = &slf.get().events;
-        let bytes = std::mem::size_of_val(events.as_slice()).cast_signed();
-        let start = events.as_ptr().cast_mut().cast();
-        // SAFETY: `Event` is `repr(C)` of 64 bytes without padding. The vector is frozen, and the
-        // view holds a reference to its owner, so it stays where it is until the view is released.
-        let done = unsafe { ffi::PyBuffer_FillInfo(view, slf.as_ptr(), start, bytes, 1, flags) };
-        if done == 0 {
-            Ok(())
-        } else {
-            Err(PyErr::fetch(slf.py()))
-        }
-    }
 }

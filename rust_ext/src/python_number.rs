@@ -15,12 +15,15 @@ use pyo3::ffi;
 struct Integer {
     head: ffi::PyObject,
     count: usize,
-    digits: [u32; 3],
+    digits: [u32; DIGITS_MAX],
 }
 
 const SIGN_BITS: u32 = 3;
 const NEGATIVE: usize = 2;
 const DIGIT_BITS: u32 = 30;
+const DIGITS_MAX: usize = 3;
+/// A third digit of this, and the number is 2^63 or more.
+const HIGH_END: u64 = 8;
 
 /// Read a number that fits 64 bits; -1 also when it does not, or is none.
 ///
@@ -41,17 +44,20 @@ pub unsafe fn read(object: *mut ffi::PyObject) -> i64 {
             0x030C..=0x030E if count & NEGATIVE == 0 => count >> SIGN_BITS,
             _ => return ask(object),
         };
-        let digit = |place: usize| {
-            let digit = (&raw const (*integer).digits[place]).read();
-            i64::from(digit)
-        };
-        match digits {
-            0 => 0,
-            1 => digit(0),
-            2 => digit(0) | digit(1) << DIGIT_BITS,
-            3 if digit(2) < 8 => digit(0) | digit(1) << DIGIT_BITS | digit(2) << (2 * DIGIT_BITS),
-            _ => ask(object),
+        if digits.wrapping_sub(1) >= DIGITS_MAX {
+            return if digits == 0 { 0 } else { ask(object) };
         }
+        // How many digits a random id has cannot be predicted: what is not there is read as the
+        // last that is, and counts nothing.
+        let digit = |place: usize| {
+            let digit = (&raw const (*integer).digits[place.min(digits - 1)]).read();
+            u64::from(digit) * u64::from(place < digits)
+        };
+        let (low, middle, high) = (digit(0), digit(1), digit(2));
+        if high >= HIGH_END {
+            return ask(object);
+        }
+        (low | middle << DIGIT_BITS | high << (2 * DIGIT_BITS)).cast_signed()
     }
 }
 

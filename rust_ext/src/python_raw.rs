@@ -4,54 +4,38 @@
 //! written. Each block of `unsafe` says why it is sound; a panic in the engine becomes a Python exception.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, c_long};
+use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyTypeError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use crate::event::EventKind;
-use crate::message::{self, Message};
+use crate::event::{EventKind, Reason};
+use crate::message::Message;
+use crate::python_arguments::{Arguments, given, number, read_cancel, read_modify, read_submit};
+use crate::python_batch;
 use crate::python_desk::Desk;
 use crate::python_engine::PyEngine;
-use crate::python_number;
 
-type Arguments<'a> = &'a [*mut ffi::PyObject];
-
-/// Carry out what a raw call asks for, with the engine that `slf` is.
+/// Do something with the engine that `slf` is, and answer with the number it says, or raise.
 ///
 /// # Safety
-/// Called by Python through a method descriptor of `Engine`: attached, `slf` an `Engine`, `count`
-/// arguments at `arguments`, of which none is null.
+/// Called by Python through a method descriptor of `Engine`: attached, `slf` an `Engine`, and the
+/// error indicator is not set.
 #[inline(always)]
-unsafe fn raw_call(
+unsafe fn answer(
     slf: *mut ffi::PyObject,
-    arguments: *const *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-    read: impl Fn(Arguments<'_>, &mut Message) -> Option<()>,
+    work: impl FnOnce(Python<'_>, &PyEngine) -> PyResult<i64>,
 ) -> *mut ffi::PyObject {
-    // SAFETY: see above; a null pointer is only given with a count of 0.
-    let (py, given) = unsafe {
-        let py = Python::assume_attached();
-        let given = if arguments.is_null() {
-            &[][..]
-        } else {
-            std::slice::from_raw_parts(arguments, count.cast_unsigned())
-        };
-        (py, given)
-    };
-    // Written in place: a copy would read in one piece what was just written in several, and wait.
-    let mut message = Message::default();
-    if read(given, &mut message).is_none() {
-        return std::ptr::null_mut();
-    }
+    // SAFETY: attached.
+    let py = unsafe { Python::assume_attached() };
     // SAFETY: the caller's reference keeps the engine alive during the call; its class is frozen, so
     // that nobody has a `&mut` to it.
     let owner = unsafe { Borrowed::from_ptr(py, slf).cast_unchecked::<PyEngine>() };
-    match catch_unwind(AssertUnwindSafe(|| carry_out(owner.get(), &message))) {
+    match catch_unwind(AssertUnwindSafe(|| work(py, owner.get()))) {
         // SAFETY: attached; the error indicator is not set.
-        Ok(Ok(answer)) => unsafe { ffi::PyLong_FromLong(answer) },
+        Ok(Ok(answer)) => unsafe { ffi::PyLong_FromLongLong(answer) },
         Ok(Err(error)) => fail(py, error),
         Err(_) => {
             let text = "engine: an invariant is broken; rebuild it";
@@ -68,7 +52,7 @@ fn fail(py: Python<'_>, error: PyErr) -> *mut ffi::PyObject {
 
 /// Return how many events a command caused; or, negative, why it was refused.
 #[inline(always)]
-fn carry_out(owner: &PyEngine, message: &Message) -> PyResult<c_long> {
+fn carry_out(owner: &PyEngine, message: &Message) -> PyResult<i64> {
     let mut hold = owner.desk.hold()?;
     let Desk {
         engine, journal, ..
@@ -83,8 +67,8 @@ fn carry_out(owner: &PyEngine, message: &Message) -> PyResult<c_long> {
     engine.apply(message);
     let caused = engine.events().get(before..).unwrap_or_default();
     Ok(match caused.first() {
-        Some(first) if first.kind == EventKind::Refuse => -c_long::from(first.reason as u8),
-        _ => caused.len().cast_signed() as c_long,
+        Some(first) if first.kind == EventKind::Refuse => -i64::from(first.reason as u8),
+        _ => caused.len().cast_signed() as i64,
     })
 }
 
@@ -94,163 +78,163 @@ fn full() -> PyErr {
     PyRuntimeError::new_err(text)
 }
 
-/// Read an argument that fits 64 bits, signed or not; sets the error indicator otherwise.
+/// # Safety
+/// As of `answer`.
 #[inline(always)]
-fn number(given: Arguments<'_>, place: usize) -> Option<i64> {
-    let object = *given.get(place)?;
-    // SAFETY: a live reference, while attached.
-    let number = unsafe { python_number::read(object) };
-    if number == -1 {
-        return number_slowly(object, place);
+unsafe fn command(
+    slf: *mut ffi::PyObject,
+    given: Arguments<'_>,
+    read: impl FnOnce(Arguments<'_>, &mut Message) -> Option<()>,
+) -> *mut ffi::PyObject {
+    // Written in place: a copy would read in one piece what was just written in several, and wait.
+    let mut message = Message::default();
+    if read(given, &mut message).is_none() {
+        return std::ptr::null_mut();
     }
-    Some(number)
+    // SAFETY: the caller's promise.
+    unsafe { answer(slf, |_, owner| carry_out(owner, &message)) }
 }
 
-/// Read -1, an id above 2^63 - 1, or what is no number.
-#[cold]
-fn number_slowly(object: *mut ffi::PyObject, place: usize) -> Option<i64> {
-    // SAFETY: a live reference, while attached.
-    unsafe {
-        if !ffi::PyErr_Occurred().is_null() {
-            return None;
-        }
-        let number = ffi::PyLong_AsLongLong(object);
-        if number != -1 || ffi::PyErr_Occurred().is_null() {
-            return Some(number);
-        }
-        if place > 0 || ffi::PyErr_ExceptionMatches(ffi::PyExc_OverflowError) == 0 {
-            return None;
-        }
-        ffi::PyErr_Clear();
-        let number = ffi::PyLong_AsUnsignedLongLong(object);
-        (number != u64::MAX || ffi::PyErr_Occurred().is_null()).then_some(number.cast_signed())
-    }
-}
-
-/// Read a count, a book, an account or a side; sets the error indicator otherwise.
+/// # Safety
+/// As of `answer`.
 #[inline(always)]
-fn small(given: Arguments<'_>, place: usize, name: &'static str) -> Option<u32> {
-    let number = number(given, place)?;
-    match u32::try_from(number) {
-        Ok(number) => Some(number),
-        Err(_) => too_large(name, number),
-    }
+unsafe fn submit(slf: *mut ffi::PyObject, given: Arguments<'_>) -> *mut ffi::PyObject {
+    // SAFETY: the caller's promise.
+    unsafe { command(slf, given, read_submit) }
 }
 
-#[cold]
-fn too_large(name: &str, number: i64) -> Option<u32> {
-    // SAFETY: only called from a raw call, which is attached.
-    let py = unsafe { Python::assume_attached() };
-    let text = format!("{name}: expected 0 to {}, was {number}", u32::MAX);
-    PyOverflowError::new_err(text).restore(py);
-    None
-}
-
+/// # Safety
+/// As of `answer`.
 #[inline(always)]
-fn counted(given: Arguments<'_>, least: usize, most: usize, usage: &'static str) -> Option<()> {
-    if (least..=most).contains(&given.len()) {
-        return Some(());
-    }
-    miscounted(usage)
+unsafe fn modify(slf: *mut ffi::PyObject, given: Arguments<'_>) -> *mut ffi::PyObject {
+    // SAFETY: the caller's promise.
+    unsafe { command(slf, given, read_modify) }
 }
 
-#[cold]
-fn miscounted(usage: &str) -> Option<()> {
-    // SAFETY: only called from a raw call, which is attached.
-    let py = unsafe { Python::assume_attached() };
-    PyTypeError::new_err(format!("expected {usage}")).restore(py);
-    None
-}
-
+/// # Safety
+/// As of `answer`.
 #[inline(always)]
-fn read_submit(given: Arguments<'_>, message: &mut Message) -> Option<()> {
-    counted(
-        given,
-        6,
-        8,
-        "submit(order_id, account, symbol, side, price, quantity, tif=0, flags=0)",
-    )?;
-    let optional = |place: usize, name| {
-        if given.len() > place {
-            small(given, place, name)
-        } else {
-            Some(0)
+unsafe fn cancel(slf: *mut ffi::PyObject, given: Arguments<'_>) -> *mut ffi::PyObject {
+    // SAFETY: the caller's promise.
+    unsafe { command(slf, given, read_cancel) }
+}
+
+/// # Safety
+/// As of `answer`.
+#[inline(always)]
+unsafe fn place(slf: *mut ffi::PyObject, given: Arguments<'_>) -> *mut ffi::PyObject {
+    let mut message = Message::default();
+    if read_submit(given, &mut message).is_none() {
+        return std::ptr::null_mut();
+    }
+    let work = |_: Python<'_>, owner: &PyEngine| {
+        let caused = carry_out(owner, &message)?;
+        if caused < 0 {
+            return Ok(caused);
         }
+        Ok(owner
+            .desk
+            .hold()?
+            .engine
+            .ticket_of(message.id)
+            .cast_signed())
     };
-    let byte = |number: u32| u8::try_from(number).unwrap_or(u8::MAX);
-    message.kind = message::NEW;
-    message.id = number(given, 0)?.cast_unsigned();
-    message.account = small(given, 1, "account")?;
-    message.symbol = small(given, 2, "symbol")?;
-    message.side = byte(small(given, 3, "side")?);
-    message.price = number(given, 4)?;
-    message.quantity = small(given, 5, "quantity")?;
-    message.tif = byte(optional(6, "tif")?);
-    message.flags = byte(optional(7, "flags")?);
-    Some(())
+    // SAFETY: the caller's promise.
+    unsafe { answer(slf, work) }
 }
 
-#[inline(always)]
-fn read_cancel(given: Arguments<'_>, message: &mut Message) -> Option<()> {
-    counted(given, 3, 3, "cancel(order_id, account, symbol)")?;
-    message.kind = message::CANCEL;
-    message.id = number(given, 0)?.cast_unsigned();
-    message.account = small(given, 1, "account")?;
-    message.symbol = small(given, 2, "symbol")?;
-    Some(())
+unsafe extern "C" fn raw_withdraw(
+    slf: *mut ffi::PyObject,
+    ticket: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    let Some(ticket) = number(&[ticket], 0).map(i64::cast_unsigned) else {
+        return std::ptr::null_mut();
+    };
+    let work = |_: Python<'_>, owner: &PyEngine| {
+        let mut hold = owner.desk.hold()?;
+        let Desk {
+            engine, journal, ..
+        } = &mut *hold;
+        if !engine.has_room_for_events() {
+            return Err(full());
+        }
+        if let Some(journal) = journal
+            && let Some((at, _)) = engine.order_of(ticket)
+        {
+            journal.append_message(&engine.cancel_of(at));
+        }
+        Ok(if engine.cancel_ticket(ticket) {
+            1
+        } else {
+            -i64::from(Reason::UnknownId as u8)
+        })
+    };
+    // SAFETY: Python calls a method of `Engine`.
+    unsafe { answer(slf, work) }
 }
 
-#[inline(always)]
-fn read_modify(given: Arguments<'_>, message: &mut Message) -> Option<()> {
-    counted(
-        given,
-        5,
-        5,
-        "modify(order_id, account, symbol, price, quantity)",
-    )?;
-    message.kind = message::MODIFY;
-    message.id = number(given, 0)?.cast_unsigned();
-    message.account = small(given, 1, "account")?;
-    message.symbol = small(given, 2, "symbol")?;
-    message.price = number(given, 3)?;
-    message.quantity = small(given, 4, "quantity")?;
-    Some(())
+unsafe extern "C" fn raw_apply(
+    slf: *mut ffi::PyObject,
+    rows: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: Python calls a method of `Engine`; the argument is alive during the call.
+    unsafe { answer(slf, |py, owner| python_batch::apply(py, owner, rows)) }
 }
 
 macro_rules! raw_method {
-    ($name:ident, $read:ident) => {
+    ($name:ident, $method:ident) => {
         unsafe extern "C" fn $name(
             slf: *mut ffi::PyObject,
             arguments: *mut *mut ffi::PyObject,
             count: ffi::Py_ssize_t,
         ) -> *mut ffi::PyObject {
-            // SAFETY: Python calls it as `raw_call` wants.
-            unsafe { raw_call(slf, arguments, count, $read) }
+            // SAFETY: Python calls a method of `Engine`, with `count` arguments.
+            unsafe { $method(slf, given(arguments, count)) }
         }
     };
 }
 
-raw_method!(raw_submit, read_submit);
-raw_method!(raw_cancel, read_cancel);
-raw_method!(raw_modify, read_modify);
+raw_method!(raw_submit, submit);
+raw_method!(raw_cancel, cancel);
+raw_method!(raw_modify, modify);
+raw_method!(raw_place, place);
 
-type Raw = unsafe extern "C" fn(
-    *mut ffi::PyObject,
-    *mut *mut ffi::PyObject,
-    ffi::Py_ssize_t,
-) -> *mut ffi::PyObject;
+/// A method of several arguments, or of one.
+enum Raw {
+    Several(ffi::PyCFunctionFast),
+    One(ffi::PyCFunction),
+}
 
-const RAW_METHODS: [(&CStr, Raw, &CStr); 3] = [
+const RAW_METHODS: [(&CStr, Raw, &CStr); 6] = [
     (
         c"submit",
-        raw_submit,
+        Raw::Several(raw_submit),
         c"submit($self, order_id, account, symbol, side, price, quantity, tif=0, flags=0, /)\n--\n\nEnter an order.",
     ),
-    (c"cancel", raw_cancel, c"cancel($self, order_id, account, symbol, /)\n--\n\nTake an order out."),
+    (
+        c"cancel",
+        Raw::Several(raw_cancel),
+        c"cancel($self, order_id, account, symbol, /)\n--\n\nTake an order out.",
+    ),
     (
         c"modify",
-        raw_modify,
+        Raw::Several(raw_modify),
         c"modify($self, order_id, account, symbol, price, quantity, /)\n--\n\nChange an order.",
+    ),
+    (
+        c"place",
+        Raw::Several(raw_place),
+        c"place($self, order_id, account, symbol, side, price, quantity, tif=0, flags=0, /)\n--\n\nEnter an order for its ticket.",
+    ),
+    (
+        c"withdraw",
+        Raw::One(raw_withdraw),
+        c"withdraw($self, ticket, /)\n--\n\nTake an order out by its ticket.",
+    ),
+    (
+        c"apply",
+        Raw::One(raw_apply),
+        c"apply($self, rows, /)\n--\n\nCarry out rows of 32 or 64 bytes.",
     ),
 ];
 
@@ -258,13 +242,20 @@ const RAW_METHODS: [(&CStr, Raw, &CStr); 3] = [
 pub fn add_raw_methods(py: Python<'_>) -> PyResult<()> {
     let class = py.get_type::<PyEngine>();
     for (name, function, doc) in RAW_METHODS {
+        let (ml_meth, ml_flags) = match function {
+            Raw::Several(several) => (
+                ffi::PyMethodDefPointer {
+                    PyCFunctionFast: several,
+                },
+                ffi::METH_FASTCALL,
+            ),
+            Raw::One(one) => (ffi::PyMethodDefPointer { PyCFunction: one }, ffi::METH_O),
+        };
         // A method's definition must live as long as the class, which is for ever.
         let definition = Box::leak(Box::new(ffi::PyMethodDef {
             ml_name: name.as_ptr(),
-            ml_meth: ffi::PyMethodDefPointer {
-                PyCFunctionFast: function,
-            },
-            ml_flags: ffi::METH_FASTCALL,
+            ml_meth,
+            ml_flags,
             ml_doc: doc.as_ptr(),
         }));
         // SAFETY: the definition is leaked, the class is alive, and the result is owned or null.

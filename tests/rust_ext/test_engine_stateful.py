@@ -37,6 +37,7 @@ class Resting:
     side: int
     price: int
     open: int
+    ticket: int = 0
 
 
 @dataclass
@@ -89,6 +90,7 @@ class EngineAgainstPlainBook(RuleBasedStateMachine):
         face.apply(self.engine, limits)
         face.events(self.engine)
         self.plain = PlainBook()
+        self.tickets = [1]
 
     def teardown(self) -> None:
         if hasattr(self, "directory"):
@@ -108,7 +110,7 @@ class EngineAgainstPlainBook(RuleBasedStateMachine):
         side=st.sampled_from(Side),
         price=prices,
         quantity=quantities,
-        tif=st.sampled_from([TimeInForce.GTC, TimeInForce.IOC]),
+        how=st.tuples(st.sampled_from([TimeInForce.GTC, TimeInForce.IOC]), st.booleans()),
     )
     def submit(
         self,
@@ -117,9 +119,10 @@ class EngineAgainstPlainBook(RuleBasedStateMachine):
         side: Side,
         price: int,
         quantity: int,
-        tif: TimeInForce,
+        how: tuple[TimeInForce, bool],
     ) -> None:
         account, book = place
+        tif, for_ticket = how
         expected = Reason.NONE
         if self.plain.find(order_id) is not None:
             expected = Reason.DUPLICATE_ID
@@ -128,16 +131,33 @@ class EngineAgainstPlainBook(RuleBasedStateMachine):
         elif quantity > QUANTITY_MAX:
             expected = Reason.ORDER_QUANTITY
         asked = self.engine.refusal_of(order_id, account, book, side, price, quantity)
-        answer = self.engine.submit(order_id, account, book, side, price, quantity, tif)
+        enter = self.engine.place if for_ticket else self.engine.submit
+        answer = enter(order_id, account, book, side, price, quantity, tif)
         if expected is not Reason.NONE:
             assert asked is not None
             assert (asked[0], answer) == (expected, -expected)
             assert self.fills() == []
             return
         assert asked is None
-        assert answer > 0
         order = Resting(order_id, account, book, side, price, quantity)
         assert self.fills() == self.plain.enter(order, rests=tif is TimeInForce.GTC)
+        if for_ticket:
+            assert (answer > 0) == (order in self.plain.resting)
+            order.ticket = answer
+            self.tickets.append(answer)
+        else:
+            assert answer > 0
+
+    @rule(data=st.data())
+    def withdraw(self, data: st.DataObject) -> None:
+        ticket = data.draw(st.sampled_from(self.tickets))
+        found = [one for one in self.plain.resting if one.ticket == ticket != 0]
+        answer = self.engine.withdraw(ticket)
+        assert answer == (1 if found else -Reason.UNKNOWN_ID)
+        assert self.engine.waiting == len(found)
+        assert self.fills() == []
+        if found:
+            self.plain.resting.remove(found[0])
 
     @rule(order_id=ids, account=accounts, book=books)
     def cancel(self, order_id: int, account: int, book: int) -> None:
@@ -162,7 +182,7 @@ class EngineAgainstPlainBook(RuleBasedStateMachine):
             order.open = quantity
             return
         self.plain.resting.remove(order)
-        order.price, order.open = price, quantity
+        order.price, order.open, order.ticket = price, quantity, 0
         assert self.fills() == self.plain.enter(order, rests=True)
 
     @rule(with_snapshot=st.booleans())

@@ -63,6 +63,17 @@ fn nearly(random: &mut Random) -> Command {
     command
 }
 
+/// A ticket of an order that may be live, or a number near one, or any number.
+fn any_ticket(random: &mut Random, engine: &Engine) -> u64 {
+    let ticket = engine.ticket_of(random.below(20));
+    match random.below(4) {
+        0 => ticket.wrapping_add(random.below(9)).wrapping_sub(4),
+        1 => ticket ^ 1 << random.below(64),
+        2 => random.next(),
+        _ => ticket,
+    }
+}
+
 #[test]
 fn a_row_that_is_read_and_written_is_the_row_but_for_its_unused_bytes() {
     let mut random = Random(21);
@@ -92,6 +103,18 @@ fn whatever_rows_come_the_engine_stays_sound_and_answers_each() {
             _ => nearly(&mut random),
         };
         let before = engine.state_hash();
+        if random.below(8) == 0 {
+            let ticket = any_ticket(&mut random, &engine);
+            let live = engine.live() - u32::from(engine.order_of(ticket).is_some());
+            let is_done = engine.cancel_ticket(ticket);
+            assert_eq!(
+                (engine.live(), is_done),
+                (live, engine.state_hash() != before)
+            );
+            assert_eq!(engine.events().len(), usize::from(is_done));
+            engine.clear_events();
+            continue;
+        }
         if random.below(2) == 0 && command.extra == Extra::default() {
             engine.apply(&command.message);
         } else {

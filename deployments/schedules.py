@@ -118,6 +118,13 @@ SCHEDULES: tuple[Schedule, ...] = (
         kept="record 2 years, page for ever",
         parameters={"requested_by": "schedule"},
     ),
+    Schedule(
+        "sla-report",
+        cron="30 10 1 * *",
+        says="10:30, the first of the month",
+        kept="record 2 years, page for ever",
+        parameters={"requested_by": "schedule"},
+    ),
 )
 
 

@@ -67,6 +67,7 @@ def print_page(page: Path, target: Path) -> None:
                 f" {answer.returncode} {' '.join(said)}",
                 next_step="print the HTML page from your browser",
             )
+        printed.chmod(0o600)  # like every file of ours: its owner's
         printed.replace(target)
     durable.sync_folder(target.parent)
 

@@ -89,17 +89,17 @@ def duration(nanoseconds: int) -> str:
 
 
 def span(seconds: float | None) -> str:
-    """Return a span of time as people say it: `42.1 s`, `4 min 05 s`, `2 h 30 min`, `3.1 d`."""
+    """Return a span of time as people say it: `42.1 s`, `4 min 5 s`, `2 h 30 min`, `3.1 d`."""
     if seconds is None:
         return ABSENT
     if seconds < 60:
         return duration(round(seconds * 1_000_000_000)) if seconds else "0 s"
     whole = round(seconds)
-    if whole < 3_600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    if whole < 2 * 86_400:
-        return f"{whole // 3_600} h {whole % 3_600 // 60:02d} min"
-    return f"{seconds / 86_400:,.1f} d"
+    if whole >= 2 * 86_400:
+        return f"{seconds / 86_400:,.1f} d"
+    large, small, size_seconds = ("h", "min", 3_600) if whole >= 3_600 else ("min", "s", 60)
+    rest = whole % size_seconds * 60 // size_seconds
+    return f"{whole // size_seconds} {large}" + (f" {rest} {small}" if rest else "")
 
 
 def size(size_bytes: int) -> str:

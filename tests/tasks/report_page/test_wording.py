@@ -56,6 +56,39 @@ def test_a_duration_is_in_the_unit_that_fits(nanoseconds: int, text: str) -> Non
     assert wording.duration(nanoseconds) == text
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, wording.ABSENT),
+        (0.0, "0 s"),
+        (42.13, "42.1 s"),
+        (245.0, "4 min 5 s"),
+        (1_800.0, "30 min"),
+        (9_000.0, "2 h 30 min"),
+        (86_400.0, "24 h"),
+        (270_000.0, "3.1 d"),
+    ],
+)
+def test_a_span_is_said_as_people_do(seconds: float | None, text: str) -> None:
+    assert wording.span(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("points", "text"),
+    [
+        ("12.34", "+12.3 bp"),
+        ("-0.5", "\N{MINUS SIGN}0.5 bp"),
+        ("0.04", "0.0 bp"),
+        ("-0.04", "0.0 bp"),
+    ],
+)
+def test_basis_points_have_a_sign_and_nothing_has_none(points: str, text: str) -> None:
+    assert wording.basis_points(Decimal(points)) == text
+    assert (
+        wording.basis_points(None) == wording.ratio(None) == wording.share(None) == wording.ABSENT
+    )
+
+
 def test_market_times_are_new_yorks_and_wall_times_say_utc() -> None:
     moment = datetime(2013, 10, 7, 13, 31, tzinfo=UTC)
 

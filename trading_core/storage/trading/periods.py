@@ -76,6 +76,17 @@ def newest_day(connection: Connection, until: date | None = None) -> tuple[str, 
     return None if row is None else (row[0], row[1])
 
 
+def next_opening(connection: Connection, account: str, ends: date) -> datetime | None:
+    """Return when the account's first day after a date was opened; None: none was yet."""
+    row = connection.execute(
+        "SELECT min(opened_at) FROM trading_days WHERE account = %s AND trading_date > %s",
+        (account, ends),
+    ).fetchone()
+    assert row is not None, "an aggregate has a row"
+    opened_at: datetime | None = row[0]
+    return opened_at
+
+
 def days_between(
     connection: Connection, account: str, starts: date, ends: date
 ) -> tuple[PeriodDay, ...]:

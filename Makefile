@@ -54,7 +54,9 @@ WORKLOADS ?= $(CURDIR)/rust_ext/target/workloads
 
 bench: $(VENV)/dev.stamp $(VENV)/engine.stamp ## measure the engine; ROUNDS=3 gives medians of three rounds
 	@$(BIN)/python rust_ext/benches/make_workloads.py $(GENERATOR) $(WORKLOADS)
-	@cd rust_ext && ROUNDS=$(or $(ROUNDS),1) cargo bench --locked --quiet --bench workload -- $(WORKLOADS)
+	@cd rust_ext && export ROUNDS=$(or $(ROUNDS),1) \
+	&& BARE=$$(cargo bench --locked --quiet --features bare --bench workload -- $(WORKLOADS)) && export BARE \
+	&& cargo bench --locked --quiet --bench workload -- $(WORKLOADS)
 	@$(BIN)/python rust_ext/benches/from_python.py $(WORKLOADS) $(or $(ROUNDS),1)
 	@$(BIN)/python rust_ext/lock.py restore benches/peer >/dev/null
 	@cd rust_ext/benches/peer && CARGO_TARGET_DIR=../../target/peer cargo run --release --locked --quiet -- $(WORKLOADS) $(or $(ROUNDS),1)

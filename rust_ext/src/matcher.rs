@@ -117,6 +117,9 @@ impl Matcher {
             let mut at = self.arena.next(level);
             while at != level && left > 0 {
                 let maker = self.arena.order(at);
+                let next = self.arena.next(at);
+                // A message that trades with many waits for the line of each.
+                self.arena.prefetch(next);
                 if sink.refuses(&maker) {
                     return Swept { left, met: at };
                 }
@@ -128,7 +131,6 @@ impl Matcher {
                     self.arena.set_open(at, maker.open - traded);
                     break;
                 }
-                let next = self.arena.next(at);
                 self.remove(at, level);
                 at = next;
             }

@@ -8,6 +8,11 @@
 /// The largest limit in money, and the largest value of one order.
 pub const MONEY_MAX: i64 = 1 << 56;
 
+/// Whether rules and sums are left out, so that `make bench` can say what they add.
+const BARE: bool = cfg!(feature = "bare");
+#[cfg(all(feature = "bare", feature = "python"))]
+compile_error!("an engine without risk is for measuring only: expected `bare` without `python`");
+
 /// A line or an account with a sum of so many bits takes no more orders.
 pub(crate) const MONEY_EDGE_BITS: u32 = 60;
 
@@ -149,6 +154,10 @@ impl Risk {
     #[inline(always)]
     #[must_use]
     pub fn breaches(&self, line: usize, account: usize, ask: &Ask) -> u32 {
+        if BARE {
+            return 0;
+        }
+
         let (held, owner) = (&self.lines[line], &self.accounts[account]);
         let (value, wraps) = ask.price.overflowing_mul(u64::from(ask.quantity));
         let too_much = wraps | (value > MONEY_MAX.cast_unsigned());
@@ -207,6 +216,10 @@ impl Risk {
     /// Count an order against the rate rule.
     #[inline(always)]
     pub fn count(&mut self, account: usize, now: u64) {
+        if BARE {
+            return;
+        }
+
         let owner = &mut self.accounts[account];
         let is_new_window = now >= owner.rate_ends;
         owner.rate_count = owner.rate_count * u32::from(!is_new_window) + 1;
@@ -218,6 +231,10 @@ impl Risk {
     /// An order of this many shares at this price (without its sign) now rests.
     #[inline(always)]
     pub fn reserve(&mut self, line: usize, account: usize, side: usize, price: u64, shares: u32) {
+        if BARE {
+            return;
+        }
+
         self.lines[line].open[side] += i64::from(shares);
         let value = (price * u64::from(shares)).cast_signed();
         let owner = &mut self.accounts[account];
@@ -236,6 +253,10 @@ impl Risk {
         shares: u32,
         ends: bool,
     ) {
+        if BARE {
+            return;
+        }
+
         self.lines[line].open[side] -= i64::from(shares);
         let value = (price * u64::from(shares)).cast_signed();
         let owner = &mut self.accounts[account];
@@ -245,23 +266,15 @@ impl Risk {
     }
 
     /// Shares changed hands at a price: position, cost, realised profit, cash.
-    #[inline]
+    #[inline(always)]
     pub fn fill(&mut self, (line, account): (usize, usize), side: usize, price: i64, shares: u32) {
-        let held = &mut self.lines[line];
-        let shares = i64::from(shares);
-        let signed = -sign(side) * shares;
-        let cost_before = held.cost;
-        if (held.position ^ signed) >= 0 || held.position == 0 {
-            held.cost += signed * price;
-        } else {
-            held.reduce(signed, price);
+        if BARE {
+            return;
         }
-        held.position += signed;
-        held.fills = held.fills.wrapping_add(1);
-        let grown = held.cost.abs() - cost_before.abs();
+        let grown = self.lines[line].trade(side, price, i64::from(shares));
         let owner = &mut self.accounts[account];
         owner.gross += grown;
-        owner.cash -= signed * price;
+        owner.cash += sign(side) * i64::from(shares) * price;
     }
 
     fn is_halted(&self, account: usize) -> bool {
@@ -282,21 +295,38 @@ impl Risk {
 }
 
 impl Line {
-    /// Take out the share of the cost that is closed; what is left over opens the other way.
-    fn reduce(&mut self, signed: i64, price: i64) {
-        let closing = signed.abs().min(self.position.abs());
-        let removed = match self.cost.checked_mul(closing) {
-            Some(product) => product / self.position.abs(),
-            None => self.share_of_cost(closing),
-        };
-        let towards = signed.signum();
-        self.realised += -towards * closing * price - removed;
-        self.cost += towards * (signed.abs() - closing) * price - removed;
+    /// Add a trade; return by how much the cost, as a positive number, has grown.
+    ///
+    /// What opens adds what was paid; what closes takes its share of the cost out, and the rest of
+    /// its price is profit. Whether a fill opens or closes cannot be predicted, so both are done.
+    #[inline(always)]
+    fn trade(&mut self, side: usize, price: i64, shares: i64) -> i64 {
+        let towards = -sign(side);
+        let held = self.position.abs();
+        let closes = (self.position ^ towards) < 0;
+        let closing = shares.min(held) * i64::from(closes);
+        let removed = self.share_of_cost(closing, held);
+        let before = self.cost.abs();
+        self.cost += towards * (shares - closing) * price - removed;
+        self.realised -= towards * closing * price + removed;
+        self.position += towards * shares;
+        self.fills = self.fills.wrapping_add(1);
+        self.cost.abs() - before
+    }
+
+    /// Return the cost of `closing` of `held` shares, rounded towards zero.
+    #[inline(always)]
+    fn share_of_cost(&self, closing: i64, held: i64) -> i64 {
+        let held = held.max(1);
+        match self.cost.checked_mul(closing) {
+            Some(product) => product / held,
+            None => self.share_of_large_cost(closing, held),
+        }
     }
 
     #[cold]
-    fn share_of_cost(&self, closing: i64) -> i64 {
-        let share = i128::from(self.cost) * i128::from(closing) / i128::from(self.position.abs());
+    fn share_of_large_cost(&self, closing: i64, held: i64) -> i64 {
+        let share = i128::from(self.cost) * i128::from(closing) / i128::from(held);
         i64::try_from(share).unwrap_or(self.cost)
     }
 }

@@ -33,6 +33,8 @@ impl Sink for Taker<'_> {
 
     #[inline]
     fn fill(&mut self, at: Address, maker: &Order, price: i64, quantity: u32, gone: bool) {
+        // Mostly it goes; its entry is needed last, and its line is asked for first.
+        self.ids.prefetch(maker.id);
         let side = usize::from(self.message.side);
         let owner = maker.line as usize - self.first_line;
         let makers = (maker.line as usize, owner);

@@ -33,7 +33,7 @@ const GOALS: [(&str, [f64; 4]); 3] = [
     ("w1deep", [60.0, 33.0, 110.0, 56.0]),
 ];
 
-/// The same of risk and positions.
+/// The same of what risk and positions add to the full path.
 const RISK_GOALS: [(&str, f64, f64); 2] = [("w1", 8.0, 7.0), ("w100", 12.0, 10.0)];
 
 fn runs() -> usize {
@@ -100,6 +100,27 @@ fn journalled(load: &Workload, without: (f64, f64), directory: &Path) {
     );
 }
 
+/// What the full path took without risk and positions: `BARE` is what this bench printed when it was
+/// built with the feature `bare`, as `make bench` does.
+fn bare(name: &str) -> Option<(f64, f64)> {
+    let printed = std::env::var("BARE").ok()?;
+    let mut words = printed.lines().find_map(|line| {
+        let mut words = line.split_whitespace();
+        (words.next()? == name).then_some(words)
+    })?;
+    let mut number = || words.next()?.parse().ok();
+    Some((number()?, number()?))
+}
+
+/// Print what the full path takes, for a run with everything to read from `BARE`.
+fn print_bare(directory: &Path) {
+    for (name, ..) in RISK_GOALS {
+        let load = Workload::read(&directory.join(format!("{name}s.bin")));
+        let (median, least) = rounds(|| full_path(&load, None));
+        println!("{name} {median} {least}");
+    }
+}
+
 fn main() {
     let words = || {
         std::env::args()
@@ -110,6 +131,9 @@ fn main() {
         .next()
         .unwrap_or_else(|| "target/workloads".to_owned());
     let directory = PathBuf::from(directory);
+    if cfg!(feature = "bare") {
+        return print_bare(&directory);
+    }
     let wanted: Vec<String> = words().skip(1).collect();
     println!("what         load     median  (least)   must    aim   reached (ns per message)");
     for (name, [must, aim, full_must, full_aim]) in GOALS {
@@ -125,13 +149,12 @@ fn main() {
         let full = rounds(|| full_path(&sparse, None));
         line("full path", name, full, full_must, full_aim);
         if let Some((_, must, aim)) = RISK_GOALS.iter().find(|(load, ..)| *load == name) {
-            line(
-                "risk alone",
-                name,
-                rounds(|| parts::risk(&sparse)),
-                *must,
-                *aim,
-            );
+            if let Some(bare) = bare(name) {
+                let added = (full.0 - bare.0, full.1 - bare.1);
+                line("risk added", name, added, *must, *aim);
+            }
+            let alone = rounds(|| parts::risk(&sparse));
+            println!("risk alone   {name:<7} {:7.1} ({:6.1})", alone.0, alone.1);
         }
         if name == "w1" {
             journalled(&sparse, full, &directory);

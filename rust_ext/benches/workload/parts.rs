@@ -45,16 +45,23 @@ pub fn risk(load: &Workload) -> (f64, f64) {
     let (prefill, timed) = load.messages.split_at(load.prefill);
     let before = steps(&mut whole, prefill);
     let steps = steps(&mut whole, timed);
-    let mut chunks = Chunks::default();
+    let (mut alone, mut reading) = (Chunks::default(), Chunks::default());
     for _ in 0..crate::runs() {
         let mut risk = Risk::new(ACCOUNTS, load.symbols);
         before.iter().for_each(|step| take(&mut risk, step));
-        chunks.run(&steps, |part| {
+        alone.run(&steps, |part| {
             part.iter().for_each(|step| take(&mut risk, step))
         });
         black_box(risk);
+        let mut sums = [0; 4];
+        reading.run(&steps, |part| {
+            part.iter().for_each(|step| read(&mut sums, step))
+        });
+        black_box(sums);
     }
-    chunks.ns_per_message(timed.len())
+    let alone = alone.ns_per_message(timed.len());
+    let reading = reading.ns_per_message(timed.len());
+    (alone.0 - reading.0, alone.1 - reading.1)
 }
 
 #[inline(always)]
@@ -73,6 +80,24 @@ fn take(risk: &mut Risk, step: &Step) {
         Step::Trade(taker, maker, price, shares) => {
             risk.fill((maker.0, maker.1), maker.2, *price, *shares);
             risk.fill((taker.0, taker.1), taker.2, *price, *shares);
+        }
+    }
+}
+
+/// Do nothing of a step but look at all of it; as many ways to go as in `take`.
+#[inline(always)]
+fn read(sums: &mut [u64; 4], step: &Step) {
+    let place = |(line, account, side): &Place| (line + account + side) as u64;
+    match step {
+        Step::Ask(ask, line, account) => {
+            sums[0] += ask.price + u64::from(ask.quantity) + (line + account + ask.side) as u64;
+        }
+        Step::Rest(own, price, shares) => sums[1] += place(own) ^ (price + u64::from(*shares)),
+        Step::Leave(own, price, shares, ends) => {
+            sums[2] += place(own) ^ (price + u64::from(*shares) + u64::from(*ends));
+        }
+        Step::Trade(taker, maker, price, shares) => {
+            sums[3] ^= (place(taker) + place(maker)) ^ (*price as u64 + u64::from(*shares));
         }
     }
 }

@@ -24,7 +24,7 @@ unexport CONDA_PREFIX
 
 DAY_OPTIONS := $(if $(DATA),--data "$(DATA)") $(if $(DATE),--date "$(DATE)") $(if $(SEED),--seed "$(SEED)")
 
-.PHONY: help day up down status test check bench clean lock packages
+.PHONY: help day days up down status test check bench clean lock packages
 .PHONY: check-format check-lint check-types check-imports check-stub check-rust check-hosts
 
 help: ## this list
@@ -32,6 +32,13 @@ help: ## this list
 
 day: $(VENV)/engine.stamp ## run one trading day; DATA=directory DATE=2013-10-07 SEED=1 choose it
 	@$(BIN)/tradeops day $(DAY_OPTIONS)
+
+FROM ?= 2013-11-27
+TO ?= 2013-12-02
+DAYS_OPTIONS := $(if $(DATA),--data "$(DATA)") --from "$(FROM)" --to "$(TO)" $(if $(SEED),--seed "$(SEED)")
+
+days: $(VENV)/engine.stamp ## run days in a row; DATA=directory FROM=2013-10-04 TO=2013-10-09 choose them
+	@$(BIN)/tradeops days $(DAYS_OPTIONS)
 
 up: $(VENV)/engine.stamp ## bring the embedded stack up
 	@$(BIN)/tradeops up

@@ -1,35 +1,42 @@
 """One trading day from bell to bell: the main job.
 
-Check the input, open the session, ask whether we may trade, trade it minute by minute, close it.
+Check the input, open the session, plan it, and let each planned run begin when the exchange's clock
+is there: the checklist that asks whether we may trade, the reviews, the close.
 Each part looks where the last attempt came to, so the same command carries on after Ctrl-C, a
 crash or a red checklist; a day that is closed is a new day's beginning.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from deployments import runner
 from deployments.day_table import DayResult, as_table, read_result
-from deployments.orchestrator import Orchestrator
+from deployments.orchestrator import FlowRun, Orchestrator
+from deployments.planned_day import HeldRun, held_runs, let_go, wait_for_end
 from deployments.session import DayRequest, Gateway, Next, Session, what_next
 from deployments.terminal import Terminal, show_end, show_results
 from deployments.trading import trade
 from infra.embedded import programs
 from trading_core.clock import poll, seconds
 from trading_core.errors import ConfigurationError, NotVerified
+from trading_core.ledger.session import Session as LedgerSession
 from trading_core.settings import Settings
 from trading_core.storage.connect import Database
 from trading_core.storage.trading import days
 
-CHECKLIST, END_OF_DAY = "pre-market-checklist", "end-of-day"
+PLAN, CHECKLIST, END_OF_DAY = "plan-session", "pre-market-checklist", "end-of-day"
+# Without these there is no day; the others tell how it goes.
+_NEEDED = frozenset({CHECKLIST, END_OF_DAY})
 # A Thursday without news, in the exchange's calendar for good.
 DEFAULT_DATE = date(2024, 3, 14)
 _FLOW_WITHIN = seconds(1800)
 _KNOWN_WITHIN = seconds(30)
+_MINUTE = timedelta(minutes=1)
 _DONE, _NOT_DONE = 0, 1
 
 
@@ -74,26 +81,62 @@ class Job:
 
     def run(self, request: DayRequest) -> int:
         """Bring the day to its close from wherever it stands; return the exit code."""
-        session = self._known_session()
-        step = what_next(session, request, closed=self._is_closed(session))
+        session = self.known_session()
+        step = what_next(session, request, closed=self.is_closed(session))
         if step is Next.OPEN:
-            session, step = self._open(request), Next.CHECK
+            session = self._open(request)
         else:
             self.console.print(f"{session.trading_date} is under way: {step}")
-        if step is Next.CHECK:
-            if not self._run_flow(CHECKLIST, session):
-                return _NOT_DONE
-            step = Next.TRADE
-        if step is Next.TRADE and not self._trade():
+        if not self._run_by_hand(PLAN, session, {"days": 1}):
             return _NOT_DONE
-        closed = self._run_flow(END_OF_DAY, session)
+        for held in held_runs(self.orchestrator, plan_of(session)):
+            if not self._take(held, session) and held.runbook in _NEEDED:
+                return _NOT_DONE
         result = read_result(self.settings, session.account, request.trading_date)
         self.console.print()
         self.console.print(as_table(result))
         self._print_addresses(result)
-        return _DONE if closed and result.is_closed else _NOT_DONE
+        return _DONE if result.is_closed else _NOT_DONE
 
-    def _known_session(self) -> Session:
+    def _take(self, held: HeldRun, session: Session) -> bool:
+        """Bring market time to where a planned run is due, and run it; return whether it is done.
+
+        What was red is tried again by hand when the command is given again; what only looks back
+        at a moment that is over is not.
+        """
+        if held.run.is_completed or (held.run.is_final and held.runbook not in _NEEDED):
+            return True
+        reached = self._reach(held.planned.due_at)
+        if reached is None:
+            return False
+        if held.run.is_final:
+            return self._run_by_hand(held.runbook, session)
+        run = let_go(self.orchestrator, held, reached)
+        if held.runbook in _NEEDED:
+            self.console.print(f"\n[bold]{held.title}[/]")
+            return self._follow(held.runbook, run)
+        ended = wait_for_end(self.orchestrator, run, _FLOW_WITHIN.total_seconds())
+        self._say_how_it_ended(held, ended)
+        return ended.is_completed
+
+    def _reach(self, due_at: datetime) -> datetime | None:
+        """Let market time move until a run is due; None: it stopped before that."""
+        session = self.gateway.session()
+        assert session.opens_at is not None, "a session that is open has its hours"
+        assert session.now is not None, "and a clock"
+        # Before the open the clock stands at the session's start: what is due then begins there.
+        if due_at < session.opens_at or session.now >= due_at or session.state == "finished":
+            return session.now
+        ended = trade(
+            self.gateway, self.database, self.console, max(due_at, session.opens_at + _MINUTE)
+        )
+        if ended.state == "finished" or (ended.now is not None and ended.now >= due_at):
+            return ended.now
+        self.console.print(f"[bold red]{ended.state}[/] {ended.reason}")
+        self.console.print("next: mend that, then give the same command again: the day carries on")
+        return None
+
+    def known_session(self) -> Session:
         """Return the session; a gateway just started may have to ask the exchange for it first."""
         found: list[Session] = []
 
@@ -108,7 +151,8 @@ class Job:
             )
         return found[0]
 
-    def _is_closed(self, session: Session) -> bool:
+    def is_closed(self, session: Session) -> bool:
+        """Whether the session's day is closed."""
         if session.trading_date is None:
             return False
         with self.database.transaction() as connection:
@@ -124,27 +168,31 @@ class Job:
         self.console.print(f"{session.trading_date}, account {session.account}: {names}; {market}")
         return session
 
-    def _run_flow(self, name: str, session: Session) -> bool:
-        """Run a runbook through its deployment and the worker; return whether it completed."""
-        values = {"trading_date": f"{session.trading_date}", "requested_by": "tradeops day"}
-        started = runner.start(self.orchestrator, name, values, window=session.session_id)
+    def _run_by_hand(
+        self, name: str, session: Session, values: Mapping[str, object] | None = None
+    ) -> bool:
+        """Run a runbook through its deployment, due or not; return whether it completed."""
+        given = {"trading_date": f"{session.trading_date}", "requested_by": "tradeops day"}
+        window = session.session_id
+        started = runner.start(self.orchestrator, name, given | dict(values or {}), window=window)
         self.console.print(f"\n[bold]{name}[/]")
+        return self._follow(name, started)
+
+    def _follow(self, name: str, run: FlowRun) -> bool:
         with Terminal(self.console) as terminal:
-            ended = runner.follow(self.orchestrator, started, terminal, within=_FLOW_WITHIN)
+            ended = runner.follow(self.orchestrator, run, terminal, within=_FLOW_WITHIN)
         if name == CHECKLIST or not ended.is_completed:
             published = self.orchestrator.artifacts(ended.id)
             show_results(self.console, published, with_record=False)
         show_end(self.console, ended, terminal.next_step)
         return ended.is_completed
 
-    def _trade(self) -> bool:
-        self.console.print("\n[bold]session[/]")
-        ended = trade(self.gateway, self.database, self.console)
-        if ended.state == "finished":
-            return True
-        self.console.print(f"[bold red]{ended.state}[/] {ended.reason}")
-        self.console.print("next: mend that, then give the same command again: the day carries on")
-        return False
+    def _say_how_it_ended(self, held: HeldRun, ended: FlowRun) -> None:
+        if ended.is_completed:
+            self.console.print(f"  {held.title}: [green]done[/]")
+            return
+        self.console.print(f"  {held.title}: [red]{ended.state_name}[/] {escape(ended.message)}")
+        show_results(self.console, self.orchestrator.artifacts(ended.id), with_record=False)
 
     def _print_addresses(self, result: DayResult) -> None:
         url = self.settings.url
@@ -156,6 +204,12 @@ class Job:
         }
         for label, address in addresses.items():
             self.console.print(f"  {label:<8} {address}", soft_wrap=True)
+
+
+def plan_of(session: Session) -> str:
+    """Return the name of the plan of a session, as plan-session gives it in a replay."""
+    assert session.trading_date is not None, "a session that is open has a date"
+    return str(LedgerSession(session.account, session.trading_date))
 
 
 def run_day(

@@ -52,6 +52,7 @@ class FlowRun:
         state_name: The finer word: Late, AwaitingConcurrencySlot, ...
         message: What the state says for itself; for a failed run, its error.
         state_at: Since when.
+        tags: What it was marked with when it was made.
     """
 
     id: str
@@ -62,6 +63,7 @@ class FlowRun:
     message: str
     state_at: datetime
     created_at: datetime
+    tags: tuple[str, ...] = ()
 
     @property
     def is_final(self) -> bool:
@@ -217,6 +219,11 @@ class Orchestrator:
         found = [_flow_run(run) for run in self._pages("/flow_runs/filter", body)]
         return tuple(sorted(found, key=lambda run: run.created_at))
 
+    def tagged(self, tag: str) -> tuple[FlowRun, ...]:
+        """Return the runs of whatever deployment that carry a tag."""
+        body = {"flow_runs": {"tags": {"all_": [tag]}}, "sort": "START_TIME_ASC"}
+        return tuple(_flow_run(run) for run in self._pages("/flow_runs/filter", body))
+
     def logs(self, run_id: str, since: datetime | None = None) -> tuple[LogLine, ...]:
         """Return what a run wrote from `since` on, oldest first."""
         wanted: dict[str, Any] = {"flow_run_id": {"any_": [run_id]}}
@@ -239,6 +246,14 @@ class Orchestrator:
         """Put a run into a state, whatever it is in."""
         state = {"type": state_type, "name": state_type.capitalize(), "message": why}
         self._ask("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
+
+    def let_go(self, run: FlowRun, why: str) -> None:
+        """Have a run that waits begin now."""
+        now = SystemClock().now().isoformat()
+        details = {"scheduled_time": now}
+        state = {"type": "SCHEDULED", "name": "Scheduled", "message": why, "state_details": details}
+        self._ask("POST", f"/flow_runs/{run.id}/set_state", {"state": state, "force": True})
+        self._wake()
 
     def due(self, pool: str, limit: int) -> list[dict[str, Any]]:
         """Return the runs of a pool that should begin now, as the API has them."""
@@ -335,6 +350,7 @@ def _flow_run(body: Mapping[str, Any]) -> FlowRun:
         message=state["message"] or "",
         state_at=datetime.fromisoformat(state["timestamp"]),
         created_at=datetime.fromisoformat(body["created"]),
+        tags=tuple(body.get("tags", ())),
     )
 
 

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import flows
 import tasks
-from deployments import runbooks, schedules
+from deployments import runbooks
 from deployments.orchestrator import Orchestrator
 from deployments.runbooks import Runbook
-from deployments.schedules import SCHEDULES, TIMEZONE, Schedule, require_known, schedule_of
+from deployments.schedules import in_words, schedules_of
 from infra.embedded import prefect as embedded_prefect
 from infra.embedded.steps import Step
+from tasks.planning.timetable import Line, line_of, require_known
 from trading_core.clock import seconds
 from trading_core.errors import InvariantViolated, NotVerified, TradingError, Unreachable
 from trading_core.settings import Settings
@@ -34,7 +35,7 @@ INCIDENT_POOL = embedded_prefect.INCIDENT_POOL
 # What must begin in tenths of a second; everything else is started in a process of its own.
 _POOLS = {"incidents": INCIDENT_POOL}
 _FOLDERS = (Path(flows.__file__).parent, Path(tasks.__file__).parent)
-_FILES = (Path(__file__), Path(runbooks.__file__), Path(schedules.__file__))
+_FILES = (Path(__file__), Path(runbooks.__file__), Path(__file__).with_name("schedules.py"))
 _WITHIN = seconds(90)
 
 
@@ -49,7 +50,7 @@ def register_all(settings: Settings) -> tuple[str, ...]:
         Unreachable: The server did not answer.
     """
     found = runbooks.discover()
-    require_known(found)
+    require_known(runbook.name for runbook in found)
     bodies = {runbook.name: deployment_of(runbook, load(runbook), settings) for runbook in found}
     with Orchestrator.of(settings) as orchestrator:
         for name, body in bodies.items():
@@ -110,11 +111,11 @@ def step(settings: Settings) -> Step:
 
 def deployment_of(runbook: Runbook, flow: "Flow[Any, Any]", settings: Settings) -> dict[str, Any]:
     """Return the deployment as Prefect's API has it."""
-    line = schedule_of(runbook.name, SCHEDULES)
+    line = line_of(runbook.name)
     return {
         "name": runbook.name,
         "version": version(settings),
-        "description": runbook.description,
+        "description": _description(runbook, line),
         "tags": [TAG, runbook.group],
         "entrypoint": runbook.entrypoint,
         "work_pool_name": pool_of(runbook),
@@ -123,22 +124,21 @@ def deployment_of(runbook: Runbook, flow: "Flow[Any, Any]", settings: Settings) 
         # No limit on concurrent runs: a killed run would keep its place, and a halt would wait
         # behind it. Two hands on one procedure are kept apart by the desk's lock, which ends with
         # its holder.
-        "schedules": [] if line is None else [_schedule(line, settings)],
+        "schedules": schedules_of(line, active=settings.schedules_active),
     }
 
 
 def pool_of(runbook: Runbook) -> str:
     """Return the work pool whose executor takes a runbook's runs."""
+    line = line_of(runbook.name)
+    if line is not None and line.warm:
+        return INCIDENT_POOL
     return _POOLS.get(runbook.group, embedded_prefect.POOL)
 
 
-def _schedule(line: Schedule, settings: Settings) -> dict[str, Any]:
-    return {
-        "schedule": {"cron": line.cron, "timezone": TIMEZONE},
-        "active": settings.schedules_active,
-        "parameters": dict(line.parameters),
-        "slug": line.runbook,
-    }
+def _description(runbook: Runbook, line: Line | None) -> str:
+    facts = {} if line is None else in_words(line)
+    return "\n\n".join([runbook.description, *(f"**{k}:** {v}" for k, v in facts.items())])
 
 
 def load(runbook: Runbook) -> "Flow[Any, Any]":

@@ -57,6 +57,7 @@ class Session:
         state: none, open, running, paused, finished or stopped.
         reason: Why it stands still.
         now: Market time.
+        opens_at: The opening bell.
     """
 
     state: str
@@ -70,6 +71,7 @@ class Session:
     now: datetime | None = None
     minutes_done: int = 0
     minutes_total: int = 0
+    opens_at: datetime | None = None
 
     @classmethod
     def read(cls, body: Mapping[str, Any]) -> Self:
@@ -86,6 +88,7 @@ class Session:
             now=None if body["now"] is None else datetime.fromisoformat(body["now"]),
             minutes_done=body["minutes_done"],
             minutes_total=body["minutes_total"],
+            opens_at=None if body["opens_at"] is None else datetime.fromisoformat(body["opens_at"]),
         )
 
     def is_of(self, request: DayRequest) -> bool:
@@ -155,9 +158,12 @@ class Gateway:
         body = _word(f"the day {request.trading_date}") | request.as_json()
         return Session.read(self._peer.post(_PATH, body, within=_OPEN_WITHIN))
 
-    def run(self) -> Session:
-        """Let market time move."""
-        return Session.read(self._peer.post(f"{_PATH}/run", _word("the day is to be traded")))
+    def run(self, until: datetime | None = None) -> Session:
+        """Let market time move until the close, or until it has reached a moment."""
+        body = _word("the day is to be traded")
+        if until is not None:
+            body["until"] = until.isoformat()
+        return Session.read(self._peer.post(f"{_PATH}/run", body))
 
     def pause(self, reason: str) -> Session:
         """Let market time stand still."""

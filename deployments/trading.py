@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -19,15 +20,20 @@ _AWAY_SECONDS_MAX = 120
 _LINE_EVERY_MINUTES = 65
 
 
-def trade(gateway: Gateway, database: Database, console: Console) -> Session:
+def trade(
+    gateway: Gateway, database: Database, console: Console, until: datetime | None = None
+) -> Session:
     """Let the session run and show it; return it once market time stands still.
+
+    Args:
+        until: Where it is to stand still, in market time; None: at the close.
 
     Ctrl-C makes market time stand still first; the session can be carried on.
 
     Raises:
         Unreachable: The gateway went away and did not come back.
     """
-    session = gateway.run()
+    session = gateway.run(until)
     screen = _Screen(console, database)
     with screen.bar:
         try:
@@ -80,7 +86,7 @@ class _Screen:
         self._database = database
         self._task: TaskID | None = None
         self._said = ""
-        self._told_minutes = -_LINE_EVERY_MINUTES
+        self._told_minutes: int | None = None
 
     def show(self, session: Session) -> None:
         """Show where the session stands."""
@@ -91,8 +97,10 @@ class _Screen:
         self.bar.update(
             self._task, description=time, completed=session.minutes_done, figures=str(figures)
         )
-        if session.reason:
+        if session.reason and session.state != "paused":
             self.say(session.reason)
+        if self._told_minutes is None:
+            self._told_minutes = session.minutes_done
         if not self.bar.console.is_terminal and (
             session.minutes_done - self._told_minutes >= _LINE_EVERY_MINUTES
         ):

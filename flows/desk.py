@@ -36,6 +36,8 @@ from tasks.kernel import (
 from tasks.kernel.evidence import Progress, say, show_table, warn
 from tasks.people.approvals import Approvals
 from tasks.people.sealed_input import SealedInputs
+from tasks.planning.gate import pass_gate
+from tasks.planning.scheduled_runs import ScheduledRuns
 from tasks.recovery.sites import Sites
 from tasks.security.broker_key import BrokerKey
 from tasks.security.database_login import DatabaseLogin
@@ -43,6 +45,7 @@ from tasks.trading.control import Core, HttpCore
 from trading_core.approval.starter import Starter
 from trading_core.broker.client import Broker
 from trading_core.broker.contract import TradingApi
+from trading_core.calendar.exchange_calendar import ExchangeCalendar
 from trading_core.clock import SystemClock
 from trading_core.errors import CheckFailed, TradingError, Unreachable
 from trading_core.ledger.session import Session, current_session, trading_date_of
@@ -107,6 +110,15 @@ class Desk:
     def day_of(self, trading_date: date | None) -> Session:
         """Return a trading day of the account; None: the one this run is about."""
         return self.day if trading_date is None else replace(self.day, trading_date=trading_date)
+
+    @property
+    def calendar(self) -> ExchangeCalendar:
+        """When the exchange trades, with the firm's word above the libraries'."""
+        return ExchangeCalendar.of(self.home.calendar_file)
+
+    def scheduled_runs(self, first: date | None, days: int) -> ScheduledRuns:
+        """Return the runs that stand, and should stand, at Prefect's server for some days."""
+        return ScheduledRuns.of(self.home, self.broker, first, days)
 
     @property
     def approvals(self) -> Approvals:
@@ -190,7 +202,8 @@ def open_run(
 
     Raises:
         ConfigurationError: A setting or a secret is missing.
-        CheckFailed: Another run of the same runbook on the same subject is under way.
+        CheckFailed: Another run of the same runbook on the same subject is under way; or this one
+            is late, asked people, and was not let in.
     """
     home = Settings.read()
     settings = site.in_use(home)
@@ -218,6 +231,7 @@ def open_run(
         )
         opened.enter_context(_told(run))
         with begin(run):
+            _pass_gate(home, clients)
             yield Desk(
                 home,
                 settings,
@@ -229,6 +243,15 @@ def open_run(
                 session,
                 opened.enter_context(closing(Placement(settings))),
             )
+
+
+def _pass_gate(home: Settings, clients: Clients) -> None:
+    """Leave here when this run was planned for another hour and its runbook then does nothing."""
+    pass_gate(
+        lambda: clients.broker.clock().now,
+        Approvals(clients.operations),
+        on_wall_clock=home.schedules_active,
+    )
 
 
 def backup_window(named: str | None = None, hours: int = 6) -> str:

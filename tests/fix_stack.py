@@ -40,11 +40,16 @@ class Stack:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("TRADEOPS_", "PREFECT_"))}
         return kept | self.settings.environment()
 
-    def tradeops(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def tradeops(
+        self, *arguments: str, within_seconds: float = _COMMAND_WITHIN_SECONDS
+    ) -> subprocess.CompletedProcess[str]:
         """Run `tradeops` as an operator would; the caller looks at exit code and output."""
-        return self.python("from deployments.cli.main import main; main()", *arguments)
+        code = "from deployments.cli.main import main; main()"
+        return self.python(code, *arguments, within_seconds=within_seconds)
 
-    def python(self, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def python(
+        self, code: str, *arguments: str, within_seconds: float = _COMMAND_WITHIN_SECONDS
+    ) -> subprocess.CompletedProcess[str]:
         """Run Python code in a process of its own that works on this stack."""
         return subprocess.run(
             [sys.executable, "-c", code, *arguments],
@@ -54,7 +59,7 @@ class Stack:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=_COMMAND_WITHIN_SECONDS,
+            timeout=within_seconds,
         )
 
     def status(self) -> dict[str, ServiceStatus]:

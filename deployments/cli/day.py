@@ -38,8 +38,8 @@ def day(
     from infra.sites import site
 
     settings = site.in_use(Settings.read())
-    chosen = None if symbols is None else tuple(s.strip() for s in symbols.split(",") if s.strip())
-    request = make_request(data, None if date is None else date.date(), chosen, seed)
+    named = chosen_symbols(symbols)
+    request = make_request(data, None if date is None else date.date(), named, seed)
     console = open_console()
     try:
         code = run_day(settings, request, console, up)
@@ -47,3 +47,8 @@ def day(
         console.print("\nleft; the same command carries on from here")
         raise typer.Exit(_LEFT) from None
     raise typer.Exit(code)
+
+
+def chosen_symbols(words: str | None) -> tuple[str, ...] | None:
+    """Return the symbols that were typed; None: all of the source."""
+    return None if words is None else tuple(s.strip() for s in words.split(",") if s.strip())

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from deployments.runbooks import Runbook, discover, find
-from deployments.schedules import Schedule, schedule_of
 from deployments.starter import proven
 from deployments.terminal import Terminal, open_console, show_end, show_results
+from tasks.planning.timetable import Line, line_of
 from trading_core.settings import Settings
 
 _LEFT = 130  # what a shell calls Ctrl-C
@@ -64,7 +64,7 @@ def runbooks(
     ] = False,
 ) -> None:
     """List every runbook: its promise, when it runs, what it changes and what it covers."""
-    found = [(runbook, schedule_of(runbook.name)) for runbook in discover()]
+    found = [(runbook, line_of(runbook.name)) for runbook in discover()]
     if as_json:
         typer.echo(json.dumps([_facts(*one) for one in found], indent=2))
     else:
@@ -97,12 +97,12 @@ def _run_deployed(
         return ended.is_completed
 
 
-def _facts(runbook: Runbook, schedule: Schedule | None) -> dict[str, object]:
+def _facts(runbook: Runbook, schedule: Line | None) -> dict[str, object]:
     return {
         "name": runbook.name,
         "title": runbook.title,
         "when": runbook.when,
-        "schedule": None if schedule is None else schedule.cron,
+        "schedule": None if schedule is None else str(schedule.rhythm),
         "changes": runbook.changes,
         "if_red": runbook.if_red,
         "covers": list(runbook.covers),
@@ -115,7 +115,7 @@ def _partly(runbook: Runbook) -> str:
     return f"\n[dim]partly: {', '.join(runbook.partly)}[/]" if runbook.partly else ""
 
 
-def _table(found: list[tuple[Runbook, Schedule | None]]) -> Table:
+def _table(found: list[tuple[Runbook, Line | None]]) -> Table:
     table = Table(show_lines=True)
     table.add_column("runbook", min_width=max(len(runbook.name) for runbook, _ in found))
     for heading in ("schedule (New York)", "changes", "covers"):
@@ -123,7 +123,7 @@ def _table(found: list[tuple[Runbook, Schedule | None]]) -> Table:
     for runbook, schedule in found:
         table.add_row(
             f"[bold]{runbook.name}[/]\n{runbook.title}",
-            f"{schedule.says}\n[dim]{schedule.kept}[/]" if schedule else "[dim]when started[/]",
+            f"{schedule.rhythm}\n[dim]{schedule.kept}[/]" if schedule else "[dim]when started[/]",
             runbook.changes,
             ", ".join(runbook.covers) + _partly(runbook),
         )

@@ -13,6 +13,7 @@ from typing import Any
 
 from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, State
+from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow
 
 from deployments import register, runbooks
@@ -39,9 +40,14 @@ class Engine:
             The type of its final state: COMPLETED, FAILED, ...
         """
         flow = self._flows.get(name) or self._load(runbooks.find(name))
-        ended: State[Any] = run_flow(  # type: ignore[assignment]  # what return_type="state" gives
-            flow, flow_run=FlowRun.model_validate(body), return_type="state"
-        )
+        try:
+            ended: State[Any] = run_flow(  # type: ignore[assignment]  # what return_type="state" gives
+                flow, flow_run=FlowRun.model_validate(body), return_type="state"
+            )
+        except Pause as left:  # it was too late, and has set its own state
+            if left.state is None:
+                raise
+            return left.state.type.value
         return ended.type.value
 
     def _load(self, runbook: Runbook) -> Flow[Any, Any]:

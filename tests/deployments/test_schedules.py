@@ -2,13 +2,10 @@
 
 from pathlib import Path
 
-import pytest
-
 from deployments.register import deployment_of, load
 from deployments.runbooks import discover
-from deployments.schedules import SCHEDULES, Schedule, require_known, schedule_of
+from tasks.planning.timetable import line_of, require_known
 from tests.fix_stack import settings_for
-from trading_core.errors import ConfigurationError
 
 _SNAPSHOT = Path(__file__).parent / "snapshots" / "deployments.txt"
 
@@ -19,24 +16,17 @@ def test_what_is_deployed_and_when_is_what_the_snapshot_says(tmp_path: Path) -> 
 
 
 def test_every_line_of_the_timetable_names_a_runbook() -> None:
-    require_known(discover())
+    require_known(runbook.name for runbook in discover())
 
 
-def test_a_line_for_a_runbook_that_is_none_is_refused() -> None:
-    stranger = Schedule("sweep-floor", cron="0 9 * * *", says="09:00", kept="nothing")
-    with pytest.raises(ConfigurationError, match="names of runbooks, was sweep-floor"):
-        require_known(discover(), [*SCHEDULES, stranger])
-
-
-def test_a_runbook_without_a_line_runs_only_when_started() -> None:
-    assert schedule_of("trading-halt") is None
-
-
-def test_nothing_runs_at_hours_that_come_twice_a_year_or_not_at_all() -> None:
-    for line in SCHEDULES:
-        hours = line.cron.split()[1]
-        if hours != "*":  # what runs all the time may do so an hour more or less
-            assert not {int(hour) for hour in hours.split(",")} & {1, 2, 3}, line.runbook
+def test_a_deployment_tells_people_when_it_runs_what_it_does_late_and_what_is_kept(
+    tmp_path: Path,
+) -> None:
+    (runbook,) = (one for one in discover() if one.name == "pre-market-checklist")
+    text = deployment_of(runbook, load(runbook), settings_for(tmp_path, 0))["description"]
+    assert "**Runs:** 30 min before the open" in text
+    assert "**When late:** more than 25 min late it asks people first" in text
+    assert "**Kept:** record 2 years" in text
 
 
 def _described(tmp_path: Path) -> list[str]:
@@ -45,6 +35,8 @@ def _described(tmp_path: Path) -> list[str]:
         body = deployment_of(runbook, load(runbook), settings_for(tmp_path, 0))
         lines.append(f"{body['name']}: {runbook.title}")
         lines.append(f"  {body['entrypoint']} on {body['work_pool_name']}")
+        if (line := line_of(runbook.name)) and not body["schedules"]:
+            lines.append(f"  planned {line.rhythm}")
         for schedule in body["schedules"]:
             when = schedule["schedule"]
             fires = "fires" if schedule["active"] else "does not fire"

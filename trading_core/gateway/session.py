@@ -34,6 +34,7 @@ _T = TypeVar("_T")
 STEP_WITHIN = seconds(120)
 _ASK_AGAIN_EVERY = seconds(0.25)
 _PAUSE_WITHIN = seconds(10)
+_STOOD_STILL = "market time has come to where it was asked to stand still"
 
 # Asking again would change nothing: the first needs a correction, the second a person.
 _HOPELESS = (ConfigurationError, InvariantViolated)
@@ -179,8 +180,12 @@ class SessionDriver:
             log.info("session opened", session_id=session.session_id, date=str(session.date))
             return self._progress
 
-    def run(self) -> Progress:
-        """Let market time move until the close; running or finished already, nothing changes.
+    def run(self, until: datetime | None = None) -> Progress:
+        """Let market time move until the close; finished already, nothing changes.
+
+        Args:
+            until: Stand still when market time has reached this moment. Of a running session it
+                is moved; with None it runs to the close.
 
         Raises:
             CheckFailed: No session is open.
@@ -191,9 +196,11 @@ class SessionDriver:
                     "session: expected an open one, was none",
                     next_step="open one first: POST /api/v1/session",
                 )
-            if self._wanted.state is not SessionState.FINISHED and not self._is_driving():
-                self._want(self._wanted.with_state(SessionState.RUNNING))
-                self._start()
+            if self._wanted.state is not SessionState.FINISHED:
+                running = self._wanted.with_state(SessionState.RUNNING)
+                self._want(replace(running, until=until))
+                if not self._is_driving():
+                    self._start()
             return self._progress
 
     def pause(self, reason: str) -> Progress:
@@ -250,10 +257,9 @@ class SessionDriver:
             session = self._find(session_id)
             end = max(session.now, session.opens_at + MINUTE)
             # The minute the exchange stands at may lack its later steps: it is run again.
-            while end <= session.closes_at:
+            while not self._has_come_to_its_end(end, session):
                 self._run_minute(Minute(end, session_id), session)
                 end += MINUTE
-            self._settle_down(SessionState.FINISHED)
         except _Paused:
             reason = self._wanted.reason if self._wanted else ""
             self._progress = replace(
@@ -265,6 +271,19 @@ class SessionDriver:
             # The thread's last word must reach the operator, whatever it was.
             log.exception("session driver failed")
             self._settle_down(SessionState.STOPPED, f"{type(error).__name__}: {error}")
+
+    def _has_come_to_its_end(self, next_end: datetime, session: ReplaySession) -> bool:
+        """Stand still, if the next minute is beyond the close or beyond what was asked for."""
+        with self._lock:  # so that who asks for more now is heard, or finds nobody driving
+            until = self._wanted.until if self._wanted else None
+            if next_end > session.closes_at:
+                self._settle_down(SessionState.FINISHED)
+            elif until is not None and next_end > until:
+                self._settle_down(SessionState.PAUSED, _STOOD_STILL)
+            else:
+                return False
+            self._thread = None
+            return True
 
     def _find(self, session_id: str) -> ReplaySession:
         session = self._insist("exchange", self._exchange.session)

@@ -4,7 +4,7 @@ How far the session has come is not kept here: the exchange's clock says it.
 """
 
 from dataclasses import asdict, dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -34,12 +34,14 @@ class Wanted:
 
     Attributes:
         reason: Why it stands still: who paused it, or the error that stopped it.
+        until: The moment of market time at which it stands still by itself; None: the close.
     """
 
     state: SessionState
     request: SessionRequest
     session_id: str
     reason: str = ""
+    until: datetime | None = None
 
     def with_state(self, state: SessionState, reason: str = "") -> "Wanted":
         """Return the same session in another state."""
@@ -72,7 +74,9 @@ class SessionFile:
 
     def write(self, wanted: Wanted) -> None:
         """Put it on the disk; it is there when this returns."""
-        write_json(self._path, {**asdict(wanted), "request": _plain(wanted.request)})
+        until = None if wanted.until is None else wanted.until.isoformat()
+        plain = {**asdict(wanted), "request": _plain(wanted.request), "until": until}
+        write_json(self._path, plain)
 
 
 def _plain(request: SessionRequest) -> dict[str, Any]:

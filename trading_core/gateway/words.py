@@ -40,6 +40,12 @@ class Word(BaseModel):
     actor: Line
 
 
+class RunWord(Word):
+    """Let market time move: until the close, or until it has reached `until`."""
+
+    until: AwareDatetime | None = None
+
+
 class HaltWord(Word):
     """Stop trading. `fence` is the caller's fencing token; a halt holds without one."""
 

@@ -1,7 +1,8 @@
 """The driver of the session: every step of every minute, once, in order, whatever fails."""
 
 import threading
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from itertools import product
 from pathlib import Path
 
@@ -77,6 +78,35 @@ def test_running_again_what_has_finished_changes_nothing(desk: Desk) -> None:
     assert desk.ends_in(SessionState.FINISHED)
     assert desk.driver.run().state is SessionState.FINISHED
     assert desk.recorder.done == WHOLE_DAY
+
+
+def test_a_session_stands_still_at_the_moment_asked_for_and_goes_on_from_there(desk: Desk) -> None:
+    opened = desk.driver.open(MONDAY).session
+    assert opened is not None
+    desk.driver.run(until=opened.opens_at + timedelta(minutes=2))
+    assert desk.ends_in(SessionState.PAUSED)
+    assert desk.driver.progress.minutes_done == 2
+    assert desk.recorder.done == WHOLE_DAY[: WHOLE_DAY.index((3, "advance"))]
+    desk.driver.run()
+    assert desk.ends_in(SessionState.FINISHED)
+    # The minute it stood at is done again, as after any stop: every step of it is idempotent.
+    assert desk.recorder.done[-len(WHOLE_DAY) * 4 // 5 :] == WHOLE_DAY[-len(WHOLE_DAY) * 4 // 5 :]
+
+
+def test_a_gateway_that_was_killed_stands_still_where_the_one_before_it_would_have(
+    desk: Desk,
+) -> None:
+    opened = desk.driver.open(MONDAY).session
+    assert opened is not None
+    until = opened.opens_at + timedelta(minutes=3)
+    file = SessionFile(desk.root)
+    wanted = file.read()
+    assert wanted is not None
+    file.write(replace(wanted.with_state(SessionState.RUNNING), until=until))
+    desk.driver = desk.new_driver(step_seconds=5)
+    desk.driver.resume()
+    assert desk.ends_in(SessionState.PAUSED)
+    assert desk.driver.progress.minutes_done == 3
 
 
 def test_a_step_that_fails_is_asked_again_and_says_so_meanwhile(desk: Desk) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from trading_core.gateway.call import Call
 from trading_core.gateway.router import Handlers
 from trading_core.gateway.session import SessionDriver
-from trading_core.gateway.words import OpenSession, Word
+from trading_core.gateway.words import OpenSession, RunWord, Word
 
 
 class SessionAnswers:
@@ -31,9 +31,9 @@ class SessionAnswers:
         """Open a day."""
         return self._driver.open(call.word.request()).as_json()
 
-    def run(self) -> dict[str, Any]:
+    def run(self, call: Call[RunWord]) -> dict[str, Any]:
         """Let market time move."""
-        return self._driver.run().as_json()
+        return self._driver.run(call.word.until).as_json()
 
     def pause(self, call: Call[Word]) -> dict[str, Any]:
         """Let it stand still."""

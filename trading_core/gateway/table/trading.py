@@ -9,6 +9,7 @@ from trading_core.gateway.words import (
     ModeWord,
     OpenSession,
     PermitWord,
+    RunWord,
     ShutdownWord,
     Word,
 )
@@ -141,9 +142,9 @@ TRADING: tuple[Endpoint, ...] = (
     Endpoint(
         "POST",
         "/api/v1/session/run",
-        "Let market time move until the close.",
+        "Let market time move until the close, or until a moment.",
         Scope.ADMIN,
-        Word,
+        RunWord,
         repeatable=True,
     ),
     Endpoint(

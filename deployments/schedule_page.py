@@ -1,0 +1,112 @@
+"""`python -m deployments.schedule_page` prints docs/schedules.md: every schedule of the catalogue.
+
+Each of them is a line of the timetable, or something that is no run of a runbook, or waits for a
+procedure that does not exist yet; which of the three is said here for all of them.
+"""
+
+import sys
+from collections.abc import Mapping
+
+from deployments.catalogue import Entry, catalogue
+from tasks.planning.timetable import TIMETABLE, Line
+
+_FAMILY = "SCH"
+
+# What happens by itself without being a run.
+BY_OTHER_MEANS: Mapping[str, str] = {
+    "SCH-50": "the pages ask for their figures themselves",
+    "SCH-55": "Prometheus evaluates `infra/prometheus/alerts.yml` all the time",
+}
+
+# Which procedure a schedule waits for.
+NOT_YET: Mapping[str, str] = {
+    "SCH-11": "BKP-05, binaries kept at a deployment",
+    "SCH-12": "BKP-06, a backup of everything; of the database there is one every six hours",
+    "SCH-14": "a walk through all kept backups; each is restored once when it is made",
+    "SCH-15": "LOG-04; supervisord rotates its programs' logs by size",
+    "SCH-16": "DBM-10, retention of rows",
+    "SCH-17": "a purge of stale keys in Redis",
+    "SCH-18": "the daily checks of security",
+    "SCH-19": "SEC-01, the quick audit",
+    "SCH-20": "SEC-02, the full audit",
+    "SCH-21": "SEC-03, the compliance audit",
+    "SCH-22": "MDL-05, the check for drift",
+    "SCH-24": "MNT-04, the maintenance window",
+    "SCH-25": "MNT-05, weekly maintenance",
+    "SCH-26": "MNT-08, statistics and capacity trend",
+    "SCH-28": "profiling and the check of dependencies",
+    "SCH-30": "the review of alert thresholds",
+    "SCH-31": "MNT-06, monthly maintenance",
+    "SCH-32": "DBM-08, partitions made ahead",
+    "SCH-33": "the review of indexes and slow statements",
+    "SCH-34": "a drill that crashes a service; `tests/faults/` does it in every run of the tests",
+    "SCH-35": "a monthly restore of everything",
+    "SCH-36": "a review of all credentials; rotations ask people and are started by them",
+    "SCH-37": "security patches",
+    "SCH-38": "package updates of the hosts",
+    "SCH-39": "the capacity report",
+    "SCH-40": "MNT-07, quarterly maintenance",
+    "SCH-42": "a penetration test, which people do",
+    "SCH-43": "REP-08, the post-mortem; started by an incident, not by a clock",
+    "SCH-44": "a meeting, which people hold",
+    "SCH-45": "updates of an open incident; started by an incident, not by a clock",
+    "SCH-46": "the change of who is on call",
+    "SCH-47": "expiry of access; tokens end by themselves at their date",
+    "SCH-48": "expiry of API tokens; they end by themselves at their date",
+    "SCH-49": "the review of runbooks, which people do",
+    "SCH-51": "the watch on a new model; started by a deployment, not by a clock",
+    "SCH-52": "the watch on changed parameters; started by the change",
+    "SCH-53": "the watch on errors after a deployment; started by it",
+    "SCH-54": "the watch after maintenance; started by its end",
+}
+
+_INTRODUCTION = """\
+Made by `python -m deployments.schedule_page > docs/schedules.md` from the table in
+`tasks/planning/timetable.py`; a test compares the two. Times are New York's. What hangs on the open
+or the close is planned every morning by `plan-session`, for the hours the exchange really has:
+`tests/deployments/snapshots/timetable.txt` shows an ordinary day, a half day, a holiday and the
+days round both changes of the clocks."""
+
+
+def page() -> str:
+    """Return the page."""
+    lines = [
+        "# What runs by itself",
+        "",
+        _INTRODUCTION,
+        "",
+        "| runbook | runs | when late | kept |",
+        "|---|---|---|---|",
+        *(_timetable_row(line) for line in TIMETABLE),
+        "",
+        "## The schedules of the catalogue",
+        "",
+        "| id | what | how |",
+        "|---|---|---|",
+        *(f"| {one.id} | {one.name} | {how(one)} |" for one in schedules()),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def schedules() -> list[Entry]:
+    """Return every schedule of the catalogue."""
+    return [entry for entry in catalogue().entries if entry.family == _FAMILY]
+
+
+def how(entry: Entry) -> str:
+    """Return how a schedule of the catalogue comes about, or what it waits for."""
+    lines = [line for line in TIMETABLE if entry.id in line.ids]
+    if lines:
+        return "; ".join(f"`{line.runbook}`, {line.rhythm}" for line in lines)
+    if entry.id in BY_OTHER_MEANS:
+        return BY_OTHER_MEANS[entry.id]
+    return f"not yet: {NOT_YET[entry.id]}"
+
+
+def _timetable_row(line: Line) -> str:
+    return f"| `{line.runbook}` | {line.rhythm} | {line.when_late} | {line.kept} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

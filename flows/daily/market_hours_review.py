@@ -1,0 +1,42 @@
+"""Market-hours review: the session as it stands, on record every half hour.
+
+When:     every 30 minutes from half an hour after the open until the close
+Changes:  nothing
+If red:   the breaker, the feeds and the services have alerts of their own, whose playbooks are
+          under way; a loss near the limit is the risk manager's to judge
+Covers:   GAP-73
+Partly:   DAY-03
+"""
+
+from prefect import flow
+
+from flows.desk import open_run
+from tasks.health.feeds import check_data_feeds
+from tasks.health.risk import check_risk_limits
+from tasks.kernel import collect
+from tasks.people.findings import notify_checklist
+from tasks.services.processes import check_services
+from tasks.trading.core import check_circuit_breaker
+
+
+@flow(name="market-hours-review")
+def market_hours_review(dry_run: bool = False, requested_by: str = "on-call") -> str:
+    """Look at everything at once, and keep what was found.
+
+    Args:
+        dry_run: The same: it only looks.
+        requested_by: Your name or role.
+    """
+    with open_run("market-hours-review", dry_run=dry_run, requested_by=requested_by) as desk:
+        # Look.
+        asked = {
+            "services": check_services.submit(desk.core),
+            "circuit breaker": check_circuit_breaker.submit(desk.core),
+            "data feeds": check_data_feeds.submit(desk.core, desk.broker),
+            "P&L": check_risk_limits.submit(desk.core, desk.database),
+        }
+        checklist = notify_checklist(collect(asked))
+
+        # Act.
+        checklist.require_ready("see the playbooks under way: `tradeops status`, then the runs")
+        return f"{desk.day}: {checklist.readiness}"

@@ -1,0 +1,48 @@
+"""Market-open checklist: the session has begun, and the desk trades as it should.
+
+When:     at the open of every trading day
+Changes:  nothing
+If red:   the line says what is wrong. Positions that differ from the broker's: trading-halt, then
+          end-of-day of yesterday's books. A feed or a service: its alert has started the playbook
+Covers:   HLT-17
+Partly:   DAY-02
+"""
+
+from prefect import flow
+
+from flows.desk import open_run
+from tasks.closing.positions import check_overnight_positions
+from tasks.health.feeds import check_data_feeds
+from tasks.health.risk import check_risk_limits
+from tasks.kernel import collect
+from tasks.people.findings import notify_checklist
+from tasks.services.processes import check_services
+from tasks.trading.broker import check_broker_account
+from tasks.trading.core import check_circuit_breaker
+
+
+@flow(name="market-open-checklist")
+def market_open_checklist(dry_run: bool = False, requested_by: str = "on-call") -> str:
+    """Look at everything at once, and report every line.
+
+    Args:
+        dry_run: The same: it only looks.
+        requested_by: Your name or role.
+    """
+    with open_run("market-open-checklist", dry_run=dry_run, requested_by=requested_by) as desk:
+        core, broker, database = desk.core, desk.broker, desk.database
+
+        # Look.
+        asked = {
+            "services": check_services.submit(core),
+            "broker account": check_broker_account.submit(broker),
+            "circuit breaker": check_circuit_breaker.submit(core),
+            "data feeds": check_data_feeds.submit(core, broker),
+            "risk limits and P&L": check_risk_limits.submit(core, database),
+            "positions": check_overnight_positions.submit(broker, database),
+        }
+        checklist = notify_checklist(collect(asked))
+
+        # Act.
+        checklist.require_ready("repair what the red lines name; trading-halt when in doubt")
+        return f"{desk.day}: {checklist.readiness}"

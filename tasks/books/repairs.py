@@ -43,7 +43,9 @@ def ensure_break_repaired(
     def repair(_fence: int) -> None:
         with database.transaction() as connection:
             if planned.what == FILL and planned.after is not None:
-                _adopt_order(connection, broker, planned.after)
+                row = planned.after
+                if not orders.known(connection, [row["client_order_id"]]):
+                    adopt_order(connection, broker, row["account"], row["client_order_id"])
             _make(connection, kept, planned, Event.REPAIRED)
 
     return Change(
@@ -201,21 +203,24 @@ def _row_of(account: str, fill: Fill, source: str) -> dict[str, Any]:
     }
 
 
-def _adopt_order(connection: Connection, broker: TradingApi, row: Mapping[str, Any]) -> None:
-    """Write a fill's order down where none of ours has sent it."""
-    order_id = row["client_order_id"]
-    if orders.known(connection, [order_id]):
-        return
-    order = broker.order_by_client_id(order_id)
+def adopt_order(
+    connection: Connection, broker: TradingApi, account: str, client_order_id: str
+) -> None:
+    """Write an order down that none of ours has sent, as the broker tells it.
+
+    Raises:
+        CheckFailed: It knows no such order.
+    """
+    order = broker.order_by_client_id(client_order_id)
     if order is None:
         raise CheckFailed(
-            f"order {order_id}: expected the broker to know it, it does not",
+            f"order {client_order_id}: expected the broker to know it, it does not",
             next_step="ask the broker which order the fill belongs to",
         )
     day = trading_date_of(order.submitted_at)
-    intent = Intent(row["account"], day, EXTERNAL, order.request, order.submitted_at)
+    intent = Intent(account, day, EXTERNAL, order.request, order.submitted_at)
     orders.record_intent(connection, intent)
-    orders.record_adoption(connection, order_id, str(order.exchange_order_id))
+    orders.record_adoption(connection, client_order_id, str(order.exchange_order_id))
 
 
 def _words(found: Break, planned: Correction) -> str:

@@ -32,6 +32,7 @@ GIVEN: Mapping[str, Any] = {
     "site": "standby",
     "break_id": "BRK-000000000000",
     "owner": "operations",
+    "file": "trades.csv",
 }
 # Services write these by themselves: the executor's lease, a sign of life, alerts of the hour.
 LIVE = {"writer_leases", "heartbeat", "alert_episodes"}

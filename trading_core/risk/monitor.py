@@ -4,24 +4,26 @@ Prices are asked of the exchange itself, whose quotes also value the account: th
 and the account's equity there can then be compared to the cent.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
+import psycopg
 import structlog
 from psycopg import Connection
 
 from trading_core.domain.market import Quote
-from trading_core.errors import CheckFailed
+from trading_core.errors import CheckFailed, Unreachable
 from trading_core.ledger.day import DayProfit, profit_of_day
 from trading_core.ledger.session import Session
 from trading_core.metrics import Metrics
 from trading_core.risk.limits import LoadedLimits, LossLevel, RiskLimits
 from trading_core.risk.stops import StopOrder, stop_orders
 from trading_core.storage.connect import Database
-from trading_core.storage.trading import orders, pnl, positions, risk
+from trading_core.storage.trading import breaks, orders, pnl, positions, risk
 from trading_core.storage.trading.pnl import DailyPnl, DayMark
 from trading_core.storage.trading.positions import MarkedPosition
 from trading_core.storage.trading.risk import RiskEvent
@@ -83,6 +85,7 @@ class RiskMonitor:
         self._executor = executor
         self._metrics = metrics
         self._loaded = LoadedLimits()
+        metrics.gauge("reconciliation_breaks").set_function(self._open_breaks)
 
     def mark(self, session: Session, now: datetime) -> Marked:
         """Value every position at the market, write the day's profit down, and act on it.
@@ -118,6 +121,14 @@ class RiskMonitor:
             self._stop_losses(session, now, limits, prices_usd)
         self._measure(profit, held, prices_usd, limits)
         return Marked(session, profit, level)
+
+    def _open_breaks(self) -> float:
+        """Return how many are open now; not a number where nobody can count them: never 0."""
+        try:
+            with self._database.transaction() as connection:
+                return breaks.open_count(connection)
+        except (Unreachable, psycopg.Error):
+            return math.nan
 
     def _prices_usd(self, held: Sequence[MarkedPosition]) -> dict[str, Decimal]:
         symbols = [one.position.symbol for one in held if one.position.quantity != 0]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+import psycopg
 import pytest
 
 from tests.fix_postgres import TradingDatabase
@@ -14,10 +15,13 @@ from trading_core.errors import CheckFailed, Unreachable
 from trading_core.ledger.record import record_fill
 from trading_core.ledger.session import Session
 from trading_core.metrics import Metrics
+from trading_core.reconciliation.breaks import Break, BreakType, Subject
+from trading_core.reconciliation.lifecycle import Event
 from trading_core.risk.monitor import RiskMonitor
 from trading_core.risk.stops import StopOrder
 from trading_core.storage.connect import Database, connect
-from trading_core.storage.trading import config, orders, pnl, positions, risk
+from trading_core.storage.trading import breaks, config, orders, pnl, positions, risk
+from trading_core.storage.trading.breaks import Word
 from trading_core.storage.trading.orders import Intent
 from trading_core.storage.trading.pnl import DayStart
 
@@ -84,7 +88,8 @@ class Desk:
 
     def __init__(self, database: Database) -> None:
         self.database, self.market, self.hand = database, Market(), Hand()
-        self.monitor = RiskMonitor(database, self.market, self.hand, Metrics())
+        self.metrics = Metrics()
+        self.monitor = RiskMonitor(database, self.market, self.hand, self.metrics)
         start = DayStart(Decimal("200000.00"), Decimal(0), Decimal(0))
         with database.transaction() as connection:
             pnl.begin_day(connection, SESSION.account, SESSION.trading_date, start)
@@ -261,3 +266,26 @@ def test_limits_that_changed_are_on_record_with_the_next_mark(
     with desk.database.transaction() as connection:
         [event] = risk.recent(connection, SESSION.account)
     assert event.message == "limits: version 2 is in force instead of 1"
+
+
+def test_open_breaks_are_counted_when_they_are_asked_for_and_uncountable_ones_are_no_zero(
+    desk: Desk, trading_database: TradingDatabase
+) -> None:
+    def told() -> str:
+        lines = desk.metrics.exposition().decode().splitlines()
+        return next(line for line in lines if line.startswith("reconciliation_breaks "))
+
+    assert told() == "reconciliation_breaks 0.0"
+    one = Break(
+        *(BreakType.CASH, Subject.CASH, SESSION.account, "", ""),
+        *(SESSION.trading_date, {"cash": "$1.00"}, {"cash": "$2.00"}),
+        cash_usd=Decimal(1),
+    )
+    with desk.database.transaction() as connection:
+        breaks.write_down(connection, one)
+        breaks.add_event(connection, one.id, Event.OPENED, Word(SESSION.trading_date, "tests"))
+    assert told() == "reconciliation_breaks 1.0"
+
+    with psycopg.connect(trading_database.owner_dsn.get_secret_value()) as owner:
+        owner.execute("ALTER VIEW current_breaks RENAME TO gone")
+    assert told() == "reconciliation_breaks NaN"

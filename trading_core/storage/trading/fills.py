@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 from trading_core.domain.fills import Fill
 from trading_core.domain.orders import Side
 
-Source = Literal["stream", "catch_up"]
+Source = Literal["stream", "catch_up", "import"]
 
 
 def insert(

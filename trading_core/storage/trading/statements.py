@@ -69,6 +69,26 @@ def closed_cash_before(
     return cast("tuple[date, Decimal] | None", row)
 
 
+def sums_of(connection: Connection, execution_ids: Sequence[str]) -> tuple[int, int, Decimal]:
+    """Return how many of some executions are recorded, their shares, and their dollars in all."""
+    row = connection.execute(
+        "SELECT count(*), coalesce(sum(quantity), 0), coalesce(sum(quantity * price_usd), 0)"
+        " FROM fills WHERE execution_id = ANY(%s)",
+        (list(execution_ids),),
+    ).fetchone()
+    assert row is not None, "an aggregate has a row"
+    return int(row[0]), int(row[1]), Decimal(row[2])
+
+
+def orders_of_exchange(connection: Connection, exchange_order_ids: Sequence[str]) -> dict[str, str]:
+    """Return our ids of orders by the exchange's, of those that are in our records."""
+    rows = connection.execute(
+        "SELECT exchange_order_id, client_order_id FROM orders WHERE exchange_order_id = ANY(%s)",
+        (list(exchange_order_ids),),
+    )
+    return {str(theirs): str(ours) for theirs, ours in rows}
+
+
 def _word(row: dict[str, Any]) -> OrderWord:
     sign = 1 if row["side"] == "buy" else -1
     return OrderWord(

@@ -22,6 +22,13 @@ def ensure_report_written(
     settings: Settings, database: Database, day: Session, backup_id: str
 ) -> Change[Path] | Unchanged[Path]:
     """Write the daily report beside the earlier ones, and where it is into the day's row."""
+    return report_written(settings, database, day, backup_id)
+
+
+def report_written(
+    settings: Settings, database: Database, day: Session, backup_id: str
+) -> Change[Path] | Unchanged[Path]:
+    """Return the change that makes a day's report say what is known; nothing when it does."""
     # The plotting library takes a second to import, which every flow's process would pay.
     from tasks.daily_report.render import render, report_name
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from trading_core.domain.fills import Fill
 from trading_core.domain.market import Bar
 from trading_core.domain.orders import OrderStatus, OrderType, Side
+from trading_core.reconciliation.lifecycle import KeptBreak
 from trading_core.storage.operations.day_backups import DayBackup
 from trading_core.storage.operations.happenings import NOTHING, Happenings
 from trading_core.storage.trading.pnl import DailyPnl, EquityPoint
@@ -107,6 +108,7 @@ class DailyFacts:
         marks: Last known price of each symbol, in dollars.
         risk_events: Newest first.
         bars: Minute bars of each symbol, in time order.
+        break_records: Of breaks that were in the way of the day, as they stand now.
         happenings: Of the wall time from the day's opening to its close.
     """
 
@@ -124,4 +126,5 @@ class DailyFacts:
     risk_events: tuple[RiskEvent, ...]
     reconciliation: Reconciliation | None
     backup: DayBackup | None
+    break_records: tuple[KeptBreak, ...] = ()
     happenings: Happenings = NOTHING

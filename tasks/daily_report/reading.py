@@ -28,7 +28,7 @@ from trading_core.domain.positions import Position
 from trading_core.errors import CheckFailed
 from trading_core.storage.operations.day_backups import DayBackup
 from trading_core.storage.operations.happenings import NOTHING, Happenings
-from trading_core.storage.trading import days, pnl, positions, reconciliations
+from trading_core.storage.trading import breaks, days, pnl, positions, reconciliations
 from trading_core.storage.trading.positions import MarkedPosition
 
 
@@ -88,6 +88,7 @@ class _Reader:
             risk_events=self._risk_events(),
             reconciliation=self._reconciliation(),
             backup=backup,
+            break_records=tuple(breaks.of_day(self.connection, self.account, self.trading_date)),
             happenings=happenings,
         )
 
@@ -182,8 +183,8 @@ class _Reader:
         kept = reconciliations.of_day(self.connection, self.account, self.trading_date)
         if kept is None:
             return None
-        breaks = tuple(Break(**one) for one in kept.breaks)
-        return Reconciliation(kept.compared, breaks, kept.reconciled_at)
+        found = tuple(Break(**one) for one in kept.breaks)
+        return Reconciliation(kept.compared, found, kept.reconciled_at)
 
     def _rows(self, query: LiteralString) -> list[dict[str, Any]]:
         with self.connection.cursor(row_factory=dict_row) as cursor:

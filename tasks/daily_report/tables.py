@@ -167,7 +167,7 @@ def refused_orders(facts: DailyFacts) -> Table:
 def latencies(facts: DailyFacts) -> Table:
     """Return the percentiles of what was timed."""
     measured = {
-        "Acknowledgement": figures.acknowledge_ns(facts),
+        "Answer": figures.acknowledge_ns(facts),
         "Risk check": figures.risk_check_ns(facts),
     }
     rows: list[tuple[Value, ...]] = []
@@ -194,7 +194,7 @@ def exposure(facts: DailyFacts) -> Table:
         *(Column(name, Kind.MONEY, secondary=True) for name in ("Long", "Short")),
         Column("Gross", Kind.MONEY),
         Column("Net", Kind.MONEY),
-        Column("Gross of equity", Kind.FIGURE),
+        Column("Of equity", Kind.FIGURE),
     )
     if not points:
         return Table(columns, (), "Nothing was held while the market traded.")
@@ -211,7 +211,7 @@ def exposure(facts: DailyFacts) -> Table:
 def alerts(facts: DailyFacts) -> Table:
     """Return the alerts that fired while the day was open, and how fast each was answered."""
     columns = (
-        Column("Received, UTC", Kind.WALL_TIME),
+        Column("Received, UTC", Kind.WALL_TIME, secondary=True),
         Column("Severity", Kind.SEVERITY, secondary=True),
         Column("Alert"),
         Column("Answered in", Kind.FIGURE),
@@ -253,7 +253,7 @@ def copies(facts: DailyFacts) -> Table:
     columns = (
         Column("Backup"),
         Column("Taken, UTC", Kind.WALL_TIME),
-        Column("Size", Kind.FIGURE),
+        Column("Size", Kind.FIGURE, secondary=True),
         Column("Restored, UTC", Kind.WALL_TIME),
     )
     rows = tuple(
@@ -285,6 +285,32 @@ def breaks(facts: DailyFacts) -> Table:
     rows = tuple((one.kind, one.subject, one.ours, one.theirs) for one in found)
     nothing = "Our books and the exchange's agree."
     return Table(columns, rows, nothing if facts.reconciliation else "Nothing was compared.")
+
+
+def break_records(facts: DailyFacts) -> Table:
+    """Return the breaks on record that were in the way of the day, and how each stands now."""
+    columns = (
+        Column("Break"),
+        Column("Which"),
+        Column("Shares", Kind.FIGURE, secondary=True),
+        Column("Cash", Kind.CHANGE, secondary=True),
+        Column("Since"),
+        Column("Owner", secondary=True),
+        Column("Standing", Kind.SEVERITY),
+        Column("Why", secondary=True),
+    )
+    rows = tuple(
+        (
+            one.found.type.value.replace("_", " "),
+            one.found.symbol or one.found.name or one.found.about.value,
+            f"{one.found.shares.normalize():+,f}" if one.found.shares else "",
+            one.found.cash_usd,
+            f"{one.found.trading_date.day} {one.found.trading_date:%b}",
+            *(one.owner, one.standing.value, one.reason),
+        )
+        for one in facts.break_records
+    )
+    return Table(columns, rows, "No break is on record for the day.")
 
 
 def compared(facts: DailyFacts) -> str:

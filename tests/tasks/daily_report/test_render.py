@@ -23,7 +23,7 @@ class Markup(html.parser.HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in ("meta", "link", "img", "br", "input"):
+        if tag not in ("meta", "link", "img", "br", "wbr", "input"):
             self.open.append(tag)
         self.pictures += tag == "svg"
         for name, value in attrs:

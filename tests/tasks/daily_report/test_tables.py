@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,6 +12,9 @@ from tests.tasks.daily_report.sample import OPEN, a_fill, an_order, busy_day, qu
 from trading_core.domain.market import Bar
 from trading_core.domain.orders import Side
 from trading_core.domain.positions import Position
+from trading_core.reconciliation.breaks import Break as BrokerBreak
+from trading_core.reconciliation.breaks import BreakType, Subject
+from trading_core.reconciliation.lifecycle import KeptBreak, Standing
 from trading_core.storage.trading.positions import MarkedPosition
 
 _ALL = [
@@ -25,6 +28,7 @@ _ALL = [
     tables.latencies,
     tables.risk_events,
     tables.breaks,
+    tables.break_records,
     tables.symbol_shares,
     tables.exposure,
     tables.alerts,
@@ -214,7 +218,7 @@ def test_exposure_starts_from_what_was_held_before_the_day() -> None:
         "Short": f"{wording.MINUS}$630.00",
         "Gross": "$630.00",
         "Net": f"{wording.MINUS}$630.00",
-        "Gross of equity": "0.63 %",
+        "Of equity": "0.63 %",
     }
 
 
@@ -223,3 +227,34 @@ def test_an_alert_shows_how_fast_it_was_answered() -> None:
 
     assert row["Answered in"] == "5.00 s"
     assert row["Lasted"] == "1 min 36 s"
+
+
+def test_a_break_on_record_shows_since_when_whose_and_how_it_stands() -> None:
+    found = BrokerBreak(
+        type=BreakType.MISSING_OURS,
+        about=Subject.FILL,
+        account="PA0000001",
+        name="e7",
+        symbol="BAC",
+        trading_date=date(2013, 10, 4),
+        ours=None,
+        theirs={"quantity": "80"},
+        shares=Decimal("80.000"),
+        cash_usd=Decimal("-1104.00"),
+    )
+    kept = KeptBreak(
+        found, Standing.EXPLAINED, "risk manager", "told late", "ann", OPEN, OPEN, date(2013, 10, 7)
+    )
+
+    assert tables.break_records(replace(quiet_day(), break_records=(kept,))).artifact() == [
+        {
+            "Break": found.type.value.replace("_", " "),
+            "Which": "BAC",
+            "Shares": "+80",
+            "Cash": f"{wording.MINUS}$1,104.00",
+            "Since": "4 Oct",
+            "Owner": "risk manager",
+            "Standing": "explained",
+            "Why": "told late",
+        }
+    ]

@@ -102,6 +102,12 @@ def listed(connection: Connection, *, settled_too: bool = False) -> list[KeptBre
     return _read(connection, "true" if settled_too else _UNSETTLED, ())
 
 
+def of_day(connection: Connection, account: str, trading_date: date) -> list[KeptBreak]:
+    """Return an account's breaks that were in the way of a day, settled since or not."""
+    where = "account = %s AND trading_date <= %s AND last_date >= %s"
+    return _read(connection, where, (account, trading_date, trading_date))
+
+
 def open_count(connection: Connection, account: str | None = None) -> int:
     """Return how many breaks are open, of one account or of all."""
     row = connection.execute(

@@ -21,7 +21,7 @@ from psycopg import Connection
 from trading_core.broker.contract import Refused, TradingApi
 from trading_core.clock import Clock, seconds
 from trading_core.domain.market import Quote
-from trading_core.domain.orders import Order, OrderRequest, OrderStatus, Side
+from trading_core.domain.orders import Order, OrderRequest, OrderStatus
 from trading_core.errors import TradingError, Unreachable
 from trading_core.execution import intents
 from trading_core.execution.group import Asked, Call, group_of
@@ -31,7 +31,7 @@ from trading_core.execution.signals import Outcome, Signal
 from trading_core.execution.switch import TradingSwitch
 from trading_core.ledger.session import Session
 from trading_core.metrics import Metrics
-from trading_core.risk.context import OrderContext
+from trading_core.risk.context import OrderContext, market_price_usd
 from trading_core.risk.gate import Gate, Verdict
 from trading_core.risk.limits import LoadedLimits, RiskLimits
 from trading_core.storage.connect import Database
@@ -179,7 +179,7 @@ class OrderPath:
             return Verdict(reason, self._switch.state.reason, 0)
         if written.limits is None:
             return Verdict(LIMITS_NOT_LOADED, "there are no risk limits to check against", 0)
-        reference_usd = _reference_usd(request.side, quote)
+        reference_usd = market_price_usd(request.side, quote)
         if reference_usd is None:
             return Verdict(NO_REFERENCE_PRICE, f"{request.symbol} has no quote", 0)
         verdict = self._judged(one, leaving, written.limits, reference_usd)
@@ -324,13 +324,6 @@ def _known(order: Order) -> Outcome:
         order.reason,
         order.exchange_order_id,
     )
-
-
-def _reference_usd(side: Side, quote: Quote | None) -> Decimal | None:
-    if quote is None:
-        return None
-    price_usd = quote.ask_usd if side is Side.BUY else quote.bid_usd
-    return price_usd if price_usd > 0 else None
 
 
 def _facts(request: OrderRequest) -> dict[str, Any]:

@@ -8,12 +8,14 @@ from typing import Annotated, Any
 
 import structlog
 from fastapi import Depends, FastAPI, Query
+from pydantic import BaseModel, Field
 
 from trading_core.broker.client import Broker
 from trading_core.broker.http import Endpoint
 from trading_core.broker.market_data import MarketDataApi
 from trading_core.broker.replay import Replay
 from trading_core.clock import seconds
+from trading_core.domain.orders import OrderRequest, OrderType, Side
 from trading_core.errors import CheckFailed, TradingError, Unreachable
 from trading_core.health import Health
 from trading_core.ledger.session import Session, current_session
@@ -24,6 +26,7 @@ from trading_core.risk.caps import HARD_CAPS
 from trading_core.risk.limits import RiskLimits
 from trading_core.risk.monitor import Marked, RiskMonitor
 from trading_core.risk.stops import StopOrder
+from trading_core.risk.what_if import Forecast, Moment, WhatIf
 from trading_core.service import build_app, require_control
 from trading_core.settings import Settings
 from trading_core.storage.connect import Database
@@ -34,6 +37,20 @@ NAME = "risk_manager"
 log = structlog.get_logger(__name__)
 
 _SIGNALS_WITHIN = seconds(10)
+
+
+class ProposedOrder(BaseModel):
+    """An order that nobody has sent; without a limit price it is a market order."""
+
+    symbol: Annotated[str, Field(min_length=1, max_length=32)]
+    side: Side
+    quantity: Annotated[int, Field(ge=1, le=10**9)]
+    limit_price_usd: Annotated[Decimal, Field(gt=0, le=10**9)] | None = None
+
+    def request(self) -> OrderRequest:
+        """Return it as an order."""
+        kind = OrderType.MARKET if self.limit_price_usd is None else OrderType.LIMIT
+        return OrderRequest("what-if", **self.model_dump(), type=kind)
 
 
 class Executor:
@@ -73,7 +90,9 @@ class RiskService:
             settings.live_secret("trading_dsn"), application=NAME, connections_max=4
         )
         self.executor = Executor(Peer(settings, "trade_executor"))
-        self.monitor = RiskMonitor(self.database, MarketDataApi(endpoint), self.executor, metrics)
+        quotes = MarketDataApi(endpoint)
+        self.monitor = RiskMonitor(self.database, quotes, self.executor, metrics)
+        self._what_if = WhatIf(self.database, quotes)
         self._broker = Broker(endpoint)
         self._replay = Replay(endpoint)
 
@@ -88,6 +107,12 @@ class RiskService:
         if replayed is None:
             return current_session(self._broker)
         return Session(replayed.account_number, replayed.date)
+
+    def what_if(self, order: OrderRequest) -> Forecast:
+        """Return what the gate would say to an order now."""
+        power_usd = self._broker.account().buying_power_usd
+        moment = Moment(self.session(), self._broker.clock().now, power_usd)
+        return self._what_if.ask(moment, order)
 
     def limits(self) -> dict[str, Any]:
         """Return the limits in force with their version; null where none are installed."""
@@ -182,6 +207,11 @@ def _add_questions(web: FastAPI, service: RiskService) -> None:
     @web.get("/api/v1/risk/limits")
     def limits() -> dict[str, Any]:
         return service.limits()
+
+    @web.get("/risk/what-if")
+    def what_if(order: Annotated[ProposedOrder, Query()]) -> dict[str, Any]:
+        forecast = service.what_if(order.request())
+        return {**asdict(forecast), "passed": forecast.verdict.passed}
 
     @web.get("/risk/recent-decisions")
     def recent(limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from trading_core.domain.orders import Order
+from trading_core.domain.market import Quote
+from trading_core.domain.orders import Order, Side
 from trading_core.domain.positions import Position
 
 
@@ -32,3 +33,11 @@ class OrderContext:
     identical_in_minute: int = 0
     equity_usd: Decimal | None = None
     buying_power_usd: Decimal | None = None
+
+
+def market_price_usd(side: Side, quote: Quote | None) -> Decimal | None:
+    """Return what a share trades at now for an order of this side, in dollars; None: unknown."""
+    if quote is None:
+        return None
+    price_usd = quote.ask_usd if side is Side.BUY else quote.bid_usd
+    return price_usd if price_usd > 0 else None

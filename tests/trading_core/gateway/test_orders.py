@@ -60,6 +60,26 @@ def test_an_order_by_hand_is_seen_at_the_exchange_and_taken_back(
     assert reader.get(f"/api/v1/orders/{order_id}").json()["exchange"]["status"] == "canceled"
 
 
+def test_what_if_says_before_an_order_what_the_checks_say_to_it(
+    trader: Caller, caller: CallerOf
+) -> None:
+    def what_if(quantity: int) -> dict[str, Any]:
+        asked: dict[str, str | int] = {"symbol": "ACME", "side": "buy", "quantity": quantity}
+        answer = caller(Scope.READ).get("/api/v1/risk/what-if", params=asked)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    one, big = what_if(1), what_if(10**8)
+    assert one["passed"] is True
+    most = one["quantity_max"]
+    assert [what_if(most)["passed"], what_if(most + 1)["passed"]] == [True, False]
+    assert big["passed"] is False
+    refused = trader.say("/api/v1/orders", an_order(quantity=10**8))
+    assert refused.json()["code"] == big["verdict"]["code"]
+    odd = caller(Scope.READ).get("/api/v1/risk/what-if", params={"symbol": "ACME", "side": "up"})
+    assert odd.status_code == 422
+
+
 def test_an_order_over_a_limit_or_while_halted_is_refused_with_the_reason(
     trader: Caller, caller: CallerOf
 ) -> None:

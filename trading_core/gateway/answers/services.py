@@ -1,9 +1,11 @@
 """What the other services know, asked through one door: risk, market data, strategies, broker."""
 
+from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import Query
 
+from trading_core.domain.orders import Side
 from trading_core.gateway.call import Call
 from trading_core.gateway.router import Handlers
 from trading_core.gateway.words import ParametersWord, StrategyName, StrategyWord, Symbol
@@ -26,6 +28,7 @@ class ServiceAnswers:
             "GET /api/v1/broker/status": lambda: self._executor.get("/broker/status"),
             "GET /api/v1/risk/status": lambda: self._risk.get("/risk/status"),
             "GET /api/v1/risk/limits": lambda: self._risk.get("/api/v1/risk/limits"),
+            "GET /api/v1/risk/what-if": self.what_if,
             "GET /api/v1/risk/recent-decisions": self.decisions,
             "GET /api/v1/data/status": lambda: self._data.get("/data/status"),
             "GET /api/v1/market-data/{symbol}": self.recent_bars,
@@ -34,6 +37,19 @@ class ServiceAnswers:
             "PUT /api/v1/strategies/{name}": self.switch_strategy,
             "PUT /api/v1/strategies/{name}/parameters": self.set_parameters,
         }
+
+    def what_if(
+        self,
+        symbol: Symbol,
+        side: Side,
+        quantity: Annotated[int, Query(ge=1, le=10**9)],
+        limit_price_usd: Annotated[Decimal | None, Query(gt=0, le=10**9)] = None,
+    ) -> Any:
+        """Return what the checks would say to an order; nothing is sent."""
+        order = {"symbol": symbol, "side": side.value, "quantity": quantity}
+        if limit_price_usd is not None:
+            order["limit_price_usd"] = str(limit_price_usd)
+        return self._risk.get("/risk/what-if", order)
 
     def decisions(self, limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> Any:
         """Return what risk control decided lately."""

@@ -52,6 +52,12 @@ KNOWLEDGE: tuple[Endpoint, ...] = (
     ),
     Endpoint(
         "GET",
+        "/api/v1/risk/what-if",
+        "What the checks would say to an order now, and the most shares that would pass.",
+        Scope.READ,
+    ),
+    Endpoint(
+        "GET",
         "/api/v1/risk/recent-decisions",
         "What risk control decided lately, and why.",
         Scope.READ,

@@ -17,7 +17,9 @@ import pytest
 from prefect.settings import PREFECT_API_URL
 
 from flows.daily.end_of_day import end_of_day
+from flows.data.repair_break import repair_break
 from tasks.kernel import PostgresLedger
+from tests.fix_approvals import approving
 from tests.fix_core import PROJECT, WORD, Core
 from tests.flows.artifacts import table_of
 from tests.flows.conftest import open_session
@@ -108,7 +110,6 @@ def test_breaks_keep_the_day_open_and_the_report_is_made_all_the_same(
     core = after_the_close
     change(core, "UPDATE positions SET quantity = quantity + 1 WHERE symbol = 'ACME'")
     state = end_of_day(return_state=True)
-    change(core, "UPDATE positions SET quantity = quantity - 1 WHERE symbol = 'ACME'")
 
     error = state.result(raise_on_failure=False)
     assert isinstance(error, CheckFailed), error
@@ -122,6 +123,22 @@ def test_breaks_keep_the_day_open_and_the_report_is_made_all_the_same(
     report = Path(one_value(core, "SELECT report_path FROM trading_days"))
     assert "Not closed" in report.read_text()
     assert backups_of(core) == [f"{ID}-with-breaks.dump", f"{ID}-with-breaks.manifest.json"]
+
+
+def test_a_break_repaired_under_approval_is_in_nobodys_way(after_the_close: Core) -> None:
+    core = after_the_close
+    break_id = one_value(core, "SELECT id FROM current_breaks")
+    why = "the fills are right, the position was written by hand"
+    with approving(core.operations.owner_dsn) as asked:
+        state = repair_break(break_id, why, return_state=True)
+
+    assert state.is_completed(), state
+    assert [len(one.plan) for one in asked] == [1]
+    assert one_value(core, "SELECT standing FROM current_breaks") == "repaired"
+    life = "SELECT string_agg(event, ' ' ORDER BY seq) FROM break_events"
+    assert one_value(core, life) == "opened repaired"
+    gone = "SELECT count(*) FROM effect_ledger WHERE key LIKE 'repair-break/%' AND kind = 'proof'"
+    assert one_value(core, gone) == 1
 
 
 @pytest.mark.parametrize(
@@ -168,7 +185,7 @@ def test_run_again_after_that_the_day_closes_once(after_the_close: Core) -> None
     assert first.result() == again.result() == "PA0000001 on 2013-07-03: Closed"
     assert one_value(core, "SELECT count(*) FROM reconciliations") == 1
     assert one_value(core, "SELECT break_count FROM reconciliations") == 0
-    assert one_value(core, "SELECT standing FROM current_breaks") == "resolved"
+    assert one_value(core, "SELECT standing FROM current_breaks") == "repaired"
     assert one_value(core, f"SELECT count(*) FROM backups WHERE id = '{ID}'") == 1
     assert one_value(core, f"SELECT restored_at FROM backups WHERE id = '{ID}'") is not None
     assert one_value(core, "SELECT frozen_at FROM daily_pnl") is not None

@@ -101,9 +101,13 @@ class TokenBook(AbstractContextManager["TokenBook"]):
         )
 
     def note_revoked(self, token_id: str, at: datetime) -> None:
-        """Let a token count for nothing from this moment, before the table is read again."""
+        """Let a token count for nothing from this moment, before the table is read again.
+
+        On the disk too: killed now, with the database gone, the next gateway knows it.
+        """
         if caller := self._callers.get(token_id):
             self._callers = self._callers | {token_id: replace(caller, revoked_at=at)}
+            self._keep(self._callers.values())
 
     def _keep(self, callers: Iterable[Caller]) -> None:
         try:

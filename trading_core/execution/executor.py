@@ -68,6 +68,8 @@ class Executor:
         # For what somebody waits for while the exchange may be dead: a halt, a look at the state.
         self.quick_broker = Broker(replace(endpoint, timeout_seconds=0.5))
         self._glance = Broker(replace(endpoint, timeout_seconds=0.1))
+        # A call that takes a thousand orders back is worth waiting for.
+        self._sweeper = Broker(replace(endpoint, timeout_seconds=2.0))
         self._heard: list[TradeUpdate] = []
         self.stream = TradeUpdates(endpoint, self._heard.append, self._catch_up, self._hear)
         self.switch = TradingSwitch(settings.root, self.database, self._clock, self._announce)
@@ -102,7 +104,7 @@ class Executor:
     def __enter__(self) -> Self:
         self._open.enter_context(self.database)
         self._open.enter_context(self._witness)
-        brokers = (self.broker, self.quick_broker, self._glance)
+        brokers = (self.broker, self.quick_broker, self._glance, self._sweeper)
         for client in (*brokers, self._market_data, self._replay):
             self._open.callback(client.close)
         self.stream.start()
@@ -212,7 +214,7 @@ class Executor:
 
     def sweep(self) -> Swept:
         """Cancel every open order and look again."""
-        return sweep(self.quick_broker, self.switch)
+        return sweep(self._sweeper, self.switch)
 
     def _look(self, broker: Broker) -> Session:
         account, clock = broker.account(), broker.clock()

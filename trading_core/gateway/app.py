@@ -19,6 +19,7 @@ from trading_core.gateway.answers.book import BookAnswers
 from trading_core.gateway.answers.limits import LimitsAnswers
 from trading_core.gateway.answers.mode import ModeAnswers
 from trading_core.gateway.answers.orders import OrderAnswers
+from trading_core.gateway.answers.records import RecordAnswers
 from trading_core.gateway.answers.services import ServiceAnswers
 from trading_core.gateway.answers.session import SessionAnswers
 from trading_core.gateway.answers.trading import TradingAnswers
@@ -128,6 +129,7 @@ class _Parts:
             **SessionAnswers(self.driver).handlers(),
             **OrderAnswers(self.executor, Peer(self._settings, "market_data"), broker).handlers(),
             **ServiceAnswers(self._settings).handlers(),
+            **RecordAnswers(self.trading, broker).handlers(),
             **LimitsAnswers(self.trading, self.book).handlers(),
             **AccessAnswers(self.operations, self.book).handlers(),
         }

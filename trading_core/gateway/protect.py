@@ -25,10 +25,11 @@ from trading_core.halt_request import HaltRequest
 from trading_core.peers import Peer
 from trading_core.settings import Settings
 
-# A second for everything, when everything but the exchange is deaf.
+# Less than a second until the exchange itself is asked, when everything before it is deaf.
 _GATEWAY_WITHIN = seconds(0.5)
 _EXECUTOR_WITHIN = seconds(0.3)
-_EXCHANGE_WITHIN = seconds(0.5)
+# A call that takes a thousand orders back is worth waiting for.
+_EXCHANGE_WITHIN = seconds(2)
 
 
 class Step(BaseModel):
@@ -202,8 +203,7 @@ class _Attempt:
         return f"{self._cancelled} orders cancelled"
 
     def _empty_the_book(self) -> str:
-        if self._broker.orders("open"):
-            self._cancelled += self._broker.cancel_all()
+        self._cancelled += self._broker.cancel_all()
         poll(self._book_is_empty, within=_EXCHANGE_WITHIN, every=timedelta(milliseconds=20))
         if self._open_orders:
             raise NotVerified(

@@ -5,6 +5,7 @@
 
 import sys
 
+from trading_core.domain.modes import ALLOWS, Act, Mode
 from trading_core.gateway.endpoints import ENDPOINTS, Alias, Endpoint
 
 _HEAD = """\
@@ -40,7 +41,7 @@ once; with another request it is refused with 409. A call that was cut off is do
 key where doing it twice is doing it once, and is otherwise answered `OUTCOME_UNKNOWN`: look, then
 decide. The answer has the resulting state.
 
-What is refused is told as `{"code", "message", "next_step"}`: 401 no token in force, 403 scope
+What is refused is told as `{{"code", "message", "next_step"}}`: 401 no token in force, 403 scope
 missing, 404 no such thing, 409 the state or the key does not allow it, 413 and 422 not a request,
 429 too often, 503 not possible now, 504 done and not seen to hold.
 
@@ -57,7 +58,33 @@ disk is full, it is done all the same and the service's log has the line.
 
 They have threads, a rate and records of their own and wait for no database: they are answered
 while everything else is overloaded, with the tokens last known (`gateway/tokens.json`, hashes
-only). Repeated under its key, a protective call acts again, and answers as it did.
+only). Repeated under its key, a protective call acts again, and answers as it did; the keys are
+remembered by the process, because doing it twice is doing it once.
+
+A token is ended in PostgreSQL and, at the same moment, on the gateway's disk: it stays ended while
+the database is away, and after a restart. What cannot be done while it is away is to end another
+one. Such a token can then still protect, which only ever makes trading stop or shrink, and look.
+
+## Modes
+
+`GET /api/v1/mode` says who set the mode, when and why. Looking and what protects are allowed in
+every mode; the rest is this table. A mode is entered with everything else gone, is kept on the
+executor's disk, and is left only into a halt.
+
+{modes}
+
+## Limits
+
+`GET /api/v1/risk/limits` has the limits in force, with the hard caps that no version exceeds
+(`trading_core/risk/caps.py`). A change names some of them: `{{"limits": {{"order_quantity_max": 400,
+"position_concentration_max": "0.12"}}, "until": "2026-03-02T16:00:00Z", ...}}`. Shares are whole
+numbers, dollars and fractions of equity decimals. Tightening holds at once. Loosening, which is
+also taking a limit away with `null`, needs the token of another admin in the header `Second-Token`,
+or the runbook's approval. With `until` the limits before are in force again at that time, by
+themselves. Older names: `max_shares` is `order_quantity_max`, `max_notional` is
+`order_notional_usd_max`, `max_position_concentration` is `position_concentration_max`;
+`max_position_size` never said of what it was a share, and `volatility_multiplier` is the
+`volatility_ratio` of the proposal.
 
 """
 
@@ -69,7 +96,25 @@ def page() -> str:
         "|---|---|---|---|---|",
         *(_row(endpoint) for endpoint in ENDPOINTS),
     ]
-    return _HEAD + "## Endpoints\n\n**P** is protective.\n\n" + "\n".join(rows) + "\n"
+    return (
+        _HEAD.format(modes=_modes())
+        + "## Endpoints\n\n**P** is protective.\n\n"
+        + "\n".join(rows)
+        + "\n"
+    )
+
+
+def _modes() -> str:
+    acts = list(Act)
+    lines = [
+        f"| Mode | {' | '.join(act.replace('_', ' ') for act in acts)} |",
+        f"|---|{'---|' * len(acts)}",
+        *(
+            f"| `{mode}` | {' | '.join('yes' if act in ALLOWS[mode] else '' for act in acts)} |"
+            for mode in Mode
+        ),
+    ]
+    return "\n".join(lines)
 
 
 def _row(endpoint: Endpoint) -> str:
@@ -87,7 +132,8 @@ def _row(endpoint: Endpoint) -> str:
 
 def _alias(alias: Alias) -> str:
     said = ", ".join(f"`{name}` = {value}" for name, value in alias.says.items())
-    return f"`{alias.path}`" + (f" (says {said})" if said else "")
+    method = f"{alias.method} " if alias.method else ""
+    return f"`{method}{alias.path}`" + (f" (says {said})" if said else "")
 
 
 if __name__ == "__main__":

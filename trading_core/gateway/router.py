@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response, Security
+from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
@@ -55,19 +56,30 @@ def router_of(door: Door, handlers: Handlers) -> APIRouter:
             router.add_api_route(
                 alias.path,
                 answers,
-                methods=[endpoint.method],
+                methods=[alias.method or endpoint.method],
                 summary=endpoint.title,
                 deprecated=True if alias.path != endpoint.path else None,
-                operation_id=_operation(endpoint.method, alias.path),
+                operation_id=_operation(alias.method or endpoint.method, alias.path),
                 dependencies=[Security(_TOKEN)],
-                responses={
-                    status: {"model": Problem, "description": words}
-                    for status, words in _REFUSALS.items()
-                },
+                responses=_responses(endpoint),
+                response_class=Response if endpoint.media_type else JSONResponse,
                 openapi_extra=_extra(endpoint, alias),
                 route_class_override=_guarded(door, endpoint, alias),
             )
     return router
+
+
+def _responses(endpoint: Endpoint) -> dict[int | str, dict[str, Any]]:
+    refusals: dict[int | str, dict[str, Any]] = {
+        status: {
+            "description": words,
+            "content": {"application/json": {"schema": Problem.model_json_schema()}},
+        }
+        for status, words in _REFUSALS.items()
+    }
+    if not endpoint.media_type:
+        return refusals
+    return {200: {"description": "A file.", "content": {endpoint.media_type: {}}}, **refusals}
 
 
 def _guarded(door: Door, endpoint: Endpoint, alias: Alias) -> type[APIRoute]:

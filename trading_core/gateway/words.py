@@ -117,6 +117,19 @@ class ParametersWord(Word):
     parameters: Annotated[dict[StrategyName, int | float | bool], Field(min_length=1)]
 
 
+class FeedWord(Word):
+    """Which market data feed to listen to, and whether to change when it falls silent."""
+
+    primary_provider: Literal["primary", "backup"]
+    fallback_enabled: bool = True
+
+
+class SymbolsWord(Word):
+    """Which symbols to follow."""
+
+    symbols: Annotated[list[Symbol], Field(min_length=1, max_length=500)]
+
+
 class LimitsWord(Word):
     """Other values of some of the desk's limits; null takes a limit away.
 

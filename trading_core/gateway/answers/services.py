@@ -8,7 +8,15 @@ from fastapi import Query
 from trading_core.domain.orders import Side
 from trading_core.gateway.call import Call
 from trading_core.gateway.router import Handlers
-from trading_core.gateway.words import ParametersWord, StrategyName, StrategyWord, Symbol
+from trading_core.gateway.words import (
+    FeedWord,
+    ParametersWord,
+    StrategyName,
+    StrategyWord,
+    Symbol,
+    SymbolsWord,
+    Word,
+)
 from trading_core.peers import Peer
 from trading_core.settings import Settings
 
@@ -34,6 +42,10 @@ class ServiceAnswers:
             "GET /api/v1/market-data/{symbol}": self.recent_bars,
             "GET /api/v1/strategies": lambda: self._strategies.get("/api/v1/strategies"),
             "GET /api/v1/strategies/{name}": self.strategy,
+            "PUT /api/v1/config": self.choose_feed,
+            "PUT /api/v1/symbols": self.follow,
+            "POST /api/v1/collect-now": self.collect_now,
+            "GET /api/v1/rate-limit/status": lambda: self._data.get("/rate-limit/status"),
             "PUT /api/v1/strategies/{name}": self.switch_strategy,
             "PUT /api/v1/strategies/{name}/parameters": self.set_parameters,
         }
@@ -58,6 +70,18 @@ class ServiceAnswers:
     def recent_bars(self, symbol: Symbol, limit: Annotated[int, Query(ge=1, le=1000)] = 5) -> Any:
         """Return a symbol's newest bars and quote."""
         return self._data.get(f"/api/v1/market-data/{symbol}", {"limit": limit})
+
+    def choose_feed(self, call: Call[FeedWord]) -> Any:
+        """Listen to another feed."""
+        return self._data.send("PUT", "/api/v1/config", body=call.word.model_dump(mode="json"))
+
+    def follow(self, call: Call[SymbolsWord]) -> Any:
+        """Follow other symbols."""
+        return self._data.send("PUT", "/api/v1/symbols", body=call.word.model_dump(mode="json"))
+
+    def collect_now(self, call: Call[Word]) -> Any:
+        """Ask the feed for everything up to now."""
+        return self._data.post("/api/v1/collect-now", call.word.model_dump(mode="json"))
 
     def strategy(self, name: StrategyName) -> Any:
         """Return one strategy as it runs."""

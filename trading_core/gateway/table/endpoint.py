@@ -17,10 +17,12 @@ class Alias:
 
     Attributes:
         says: What taking this path says by itself: fields of the body.
+        method: Where older scripts use another one.
     """
 
     path: str
     says: Mapping[str, Any] = field(default_factory=dict)
+    method: Method | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Endpoint:
         repeatable: Doing it twice is doing it once, so a call that was cut off is done again under
             its key. The others are answered: look first.
         secret_answer: The answer's field `token` is shown once, and never written down.
+        media_type: What the answer is, where it is not JSON.
         covers: Ids of the catalogue.
     """
 
@@ -50,6 +53,7 @@ class Endpoint:
     act: Act | None = Act.CONFIGURE
     repeatable: bool = False
     secret_answer: bool = False
+    media_type: str = ""
     covers: tuple[str, ...] = ()
 
     @property

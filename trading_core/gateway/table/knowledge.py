@@ -2,7 +2,14 @@
 
 from trading_core.access.api_token import Scope
 from trading_core.gateway.table.endpoint import Alias, Endpoint
-from trading_core.gateway.words import LimitsWord, ParametersWord, StrategyWord
+from trading_core.gateway.words import (
+    FeedWord,
+    LimitsWord,
+    ParametersWord,
+    StrategyWord,
+    SymbolsWord,
+    Word,
+)
 
 KNOWLEDGE: tuple[Endpoint, ...] = (
     Endpoint(
@@ -78,6 +85,55 @@ KNOWLEDGE: tuple[Endpoint, ...] = (
         "A symbol's newest bars and quote.",
         Scope.READ,
         covers=("API-44",),
+    ),
+    Endpoint(
+        "PUT",
+        "/api/v1/config",
+        "Listen to another market data feed.",
+        Scope.ADMIN,
+        FeedWord,
+        repeatable=True,
+        covers=("API-42",),
+    ),
+    Endpoint(
+        "PUT",
+        "/api/v1/symbols",
+        "Follow other symbols.",
+        Scope.ADMIN,
+        SymbolsWord,
+        repeatable=True,
+        covers=("DAT-13",),
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/collect-now",
+        "Ask the feed for everything up to the present minute.",
+        Scope.TRADE,
+        Word,
+        repeatable=True,
+        covers=("API-43",),
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/rate-limit/status",
+        "What is left of the broker's rate limits.",
+        Scope.READ,
+        aliases=(Alias("/rate-limit/status"),),
+        covers=("API-23",),
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/strategies/{name}/performance",
+        "How a strategy did over its last days: return, drawdown, trades.",
+        Scope.READ,
+        covers=("API-39", "TRD-13"),
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/strategies/{name}/accuracy",
+        "How many of a strategy's closings made a profit.",
+        Scope.READ,
+        covers=("TRD-11",),
     ),
     Endpoint(
         "GET",

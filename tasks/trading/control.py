@@ -20,6 +20,7 @@ from trading_core.services import Group, in_group
 from trading_core.settings import Settings
 
 T = TypeVar("T")
+Limits = Mapping[str, Decimal | None]
 
 # A service may itself wait seconds for a database that does not answer.
 _HEALTH_WITHIN = seconds(10)
@@ -125,6 +126,12 @@ class Core(Protocol):
         """Return what the risk manager works with."""
         ...
 
+    def change_limits(
+        self, limits: Limits, words: tuple[str, str, str], until: datetime | None
+    ) -> None:
+        """Put other limits in force; the words are why, who asks, and who agreed."""
+        ...
+
     def feeds(self) -> FeedStatus:
         """Return how the market data comes in."""
         ...
@@ -212,6 +219,20 @@ class HttpCore:
                 "total_pnl_usd": pnl.get("total_pnl_usd"),
             },
         )
+
+    def change_limits(
+        self, limits: Limits, words: tuple[str, str, str], until: datetime | None
+    ) -> None:
+        """See `Core`."""
+        reason, actor, approved_by = words
+        body = {
+            "reason": reason,
+            "actor": actor,
+            "approved_by": approved_by,
+            "until": None if until is None else until.isoformat(),
+            "limits": {name: None if one is None else str(one) for name, one in limits.items()},
+        }
+        self._peers["gateway"].send("PUT", "/api/v1/risk/limits", body=body)
 
     def feeds(self) -> FeedStatus:
         """See `Core`."""

@@ -3,7 +3,7 @@
 The rules of its trading switch are the real ones (trading_core.execution.control).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -19,6 +19,7 @@ from trading_core.errors import Unreachable
 from trading_core.execution import control
 from trading_core.execution.control import HaltKind, Word
 
+LimitsDoor = Callable[[Mapping[str, Decimal | None], tuple[str, str, str], datetime | None], None]
 AT = datetime(2024, 3, 5, 14, 0, tzinfo=UTC)
 SERVICES = ("gateway", "market_data", "risk_manager", "trade_executor", "strategy_engine")
 
@@ -41,6 +42,7 @@ class FakeCore:
         drops_answers: It does what it is told, and the answer is lost.
         ignores: It answers that all is well, and does nothing.
         words: Every word that reached the switch.
+        limits_door: Where changes of the limits go, when they go anywhere.
     """
 
     def __init__(self) -> None:
@@ -60,6 +62,7 @@ class FakeCore:
         self.running: list[RunningStrategy] = []
         self.drives_session = False
         self.keys: dict[str, frozenset[str]] = {}
+        self.limits_door: LimitsDoor | None = None
 
     def halt(self, reason: str = "drill", kind: HaltKind = HaltKind.HALT) -> None:
         """Halt it, or trip its breaker, as somebody else would."""
@@ -97,6 +100,16 @@ class FakeCore:
 
     def risk(self) -> RiskStatus:
         return self.risk_status
+
+    def change_limits(
+        self,
+        limits: Mapping[str, Decimal | None],
+        words: tuple[str, str, str],
+        until: datetime | None,
+    ) -> None:
+        self._hear(f"change limits: {words[0]}, by {words[1]}, agreed by {words[2]}")
+        if self.limits_door is not None:
+            self.limits_door(limits, words, until)
 
     def feeds(self) -> FeedStatus:
         return self.feed_status

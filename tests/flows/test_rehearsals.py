@@ -26,6 +26,7 @@ pytestmark = pytest.mark.slow
 # What an operator would type; a runbook is given those of its parameters that have no default.
 GIVEN: Mapping[str, Any] = {
     "reason": "a rehearsal of everything",
+    "changes": "order_quantity_max=501 order_notional_usd_max=20000.00",
     "service": "strategy_engine",
     "incident": "INC-20000101-001",
     "cause": "a rehearsal of everything",

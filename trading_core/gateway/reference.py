@@ -78,13 +78,13 @@ executor's disk, and is left only into a halt.
 `GET /api/v1/risk/limits` has the limits in force, with the hard caps that no version exceeds
 (`trading_core/risk/caps.py`). A change names some of them:
 `{{"limits": {{"order_quantity_max": 400, "position_concentration_max": "0.12"}},
-"until": "2026-03-02T16:00:00Z", ...}}`. Shares are whole numbers, dollars and fractions of equity decimals. Tightening holds at once. Loosening, which is
-also taking a limit away with `null`, needs the token of another admin in the header `Second-Token`,
-or the runbook's approval. With `until` the limits before are in force again at that time, by
-themselves. Older names: `max_shares` is `order_quantity_max`, `max_notional` is
-`order_notional_usd_max`, `max_position_concentration` is `position_concentration_max`;
-`max_position_size` never said of what it was a share, and `volatility_multiplier` is the
-`volatility_ratio` of the proposal.
+"until": "2026-03-02T16:00:00Z", ...}}`. Shares are whole numbers, dollars and fractions of equity
+decimals. Tightening holds at once. Loosening, which is also taking a limit away with `null`, needs
+the token of another admin in the header `Second-Token`, or the runbook's approval. With `until` the
+limits before are in force again at that time, by themselves. Older names: `max_shares` is
+`order_quantity_max`, `max_notional` is `order_notional_usd_max`, `max_position_concentration` is
+`position_concentration_max`; `max_position_size` never said of what it was a share, and
+`volatility_multiplier` is the `volatility_ratio` of the proposal.
 
 """
 

@@ -8,6 +8,7 @@ from trading_core.broker.contract import TradingApi
 from trading_core.clock import seconds
 from trading_core.domain.fills import Fill
 from trading_core.domain.positions import Position
+from trading_core.domain.shares import Shares
 from trading_core.errors import InvariantViolated
 from trading_core.ledger.day import profit_of_day
 from trading_core.ledger.session import Session
@@ -92,7 +93,7 @@ def positions_of(filled: Iterable[Fill]) -> dict[str, Position]:
     return made
 
 
-def _in_sum(held: Iterable[Position]) -> dict[str, tuple[int, Decimal]]:
+def _in_sum(held: Iterable[Position]) -> dict[str, tuple[Shares, Decimal]]:
     """Return what no order of recording can change: shares, and money that changed hands."""
     return {
         one.symbol: (one.quantity, one.realized_pnl_usd - one.cost_basis_usd)

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from tasks.kernel import CheckResult, Verdict, check
 from trading_core.broker.contract import HeldPosition, TradingApi
+from trading_core.domain.shares import size
 from trading_core.ledger.session import current_session
 from trading_core.risk.limits import RiskLimits
 from trading_core.storage.connect import Database
@@ -55,7 +56,7 @@ def _trouble(position: HeldPosition, limits: RiskLimits | None) -> str:
         return f"at -${-unrealized_usd:,.2f} unrealised"
     if limits is None:
         return ""
-    if abs(position.quantity) > limits.position_quantity_max:
+    if size(position.quantity) > limits.position_quantity_max:
         return f"{position.quantity} shares, limit {limits.position_quantity_max}"
     if abs(position.market_value_usd) > limits.position_notional_usd_max:
         worth = f"${abs(position.market_value_usd):,.2f}"

@@ -13,6 +13,7 @@ from enum import StrEnum
 from trading_core.domain.fills import Fill
 from trading_core.domain.market import Bar
 from trading_core.domain.orders import OrderStatus, OrderType, Side
+from trading_core.domain.shares import Shares
 from trading_core.reconciliation.lifecycle import KeptBreak
 from trading_core.storage.operations.day_backups import DayBackup
 from trading_core.storage.operations.happenings import NOTHING, Happenings
@@ -50,11 +51,11 @@ class DayOrder:
     symbol: str
     side: Side
     type: OrderType
-    quantity: int
+    quantity: Shares
     limit_price_usd: Decimal | None
     status: OrderStatus
     reason: str
-    filled_quantity: int
+    filled_quantity: Shares
     signal_at: datetime
     risk_check_ns: int | None
     acknowledge_us: int | None

@@ -10,6 +10,7 @@ from tasks.daily_report.facts import DailyFacts, DayOrder, RiskEvent
 from tasks.report_page.wording import plural
 from trading_core.domain.money import to_cents
 from trading_core.domain.orders import OrderStatus
+from trading_core.domain.shares import Shares
 from trading_core.performance.exposure import Exposure, exposure_by_minute
 from trading_core.storage.trading.pnl import EquityPoint
 
@@ -47,7 +48,7 @@ class Share:
     strategy: str
     symbol: str
     fill_count: int
-    traded_quantity: int
+    traded_quantity: Shares
     pnl_usd: Decimal | None
 
 
@@ -106,8 +107,8 @@ def distribution(durations_ns: Sequence[int]) -> Distribution | None:
 def shares(facts: DailyFacts) -> tuple[Share, ...]:
     """Return the day's P&L by strategy and symbol, in that order."""
     cash_usd: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    open_quantity: Counter[tuple[str, str]] = Counter()
-    traded_quantity: Counter[tuple[str, str]] = Counter()
+    open_quantity: dict[tuple[str, str], Shares] = defaultdict(int)
+    traded_quantity: dict[tuple[str, str], Shares] = defaultdict(int)
     fill_count: Counter[tuple[str, str]] = Counter()
     for done in facts.fills:
         who = (done.strategy, done.fill.symbol)

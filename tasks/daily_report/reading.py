@@ -21,14 +21,24 @@ from tasks.daily_report.facts import (
     Source,
 )
 from trading_core.clock import EXCHANGE_ZONE
+from trading_core.domain.activities import Activity
 from trading_core.domain.fills import Fill
 from trading_core.domain.market import Bar
 from trading_core.domain.orders import OrderStatus, OrderType, Side
-from trading_core.domain.positions import Position
+from trading_core.domain.shares import shares
 from trading_core.errors import CheckFailed
+from trading_core.ledger.rebuild import rebuilt
+from trading_core.ledger.session import trading_date_of
 from trading_core.storage.operations.day_backups import DayBackup
 from trading_core.storage.operations.happenings import NOTHING, Happenings
-from trading_core.storage.trading import breaks, days, pnl, positions, reconciliations
+from trading_core.storage.trading import (
+    activities,
+    breaks,
+    days,
+    pnl,
+    positions,
+    reconciliations,
+)
 from trading_core.storage.trading.positions import MarkedPosition
 
 
@@ -112,6 +122,8 @@ class _Reader:
                     "side": Side(row["side"]),
                     "type": OrderType(row["type"]),
                     "status": OrderStatus(row["status"]),
+                    "quantity": shares(row["quantity"]),
+                    "filled_quantity": shares(row["filled_quantity"]),
                 }
             )
             for row in rows
@@ -130,16 +142,13 @@ class _Reader:
         )
 
     def _positions(self, marks: Mapping[str, Decimal]) -> tuple[MarkedPosition, ...]:
-        """Return what the fills up to this day made; the table `positions` only knows the last."""
-        held: dict[str, Position] = {}
-        for row in self._rows(
-            "SELECT execution_id, client_order_id, symbol, side, quantity, price_usd, executed_at"
-            " FROM fills WHERE account = %(account)s AND trading_date <= %(trading_date)s"
-            # The order in which the executor recorded them is the order that made the positions.
-            " ORDER BY recorded_at, execution_id"
-        ):
-            fill = Fill(**{**row, "side": Side(row["side"])})
-            held[fill.symbol] = held.get(fill.symbol, Position(fill.symbol)).after(fill)
+        """Return what all up to this day made; the table `positions` only knows the last."""
+        # The order in which the executor recorded them is the order that made the positions.
+        held = rebuilt(
+            event
+            for event in activities.history(self.connection, self.account)
+            if _day_of(event) <= self.trading_date
+        ).positions
         return tuple(
             MarkedPosition(position, marks.get(symbol)) for symbol, position in sorted(held.items())
         )
@@ -199,3 +208,7 @@ class _Reader:
             "starts": starts,
             "ends": starts + timedelta(days=1),
         }
+
+
+def _day_of(event: Fill | Activity) -> date:
+    return trading_date_of(event.executed_at) if isinstance(event, Fill) else event.on

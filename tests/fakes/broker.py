@@ -22,6 +22,7 @@ from trading_core.broker.contract import (
     Which,
 )
 from trading_core.broker.stream import TradeUpdate
+from trading_core.domain.activities import Activity
 from trading_core.domain.fills import Fill
 from trading_core.domain.market import Quote
 from trading_core.domain.money import to_cents
@@ -57,6 +58,7 @@ class FakeBroker:
         faults: Switch them on and off at any time.
         now: Market time; move it as you like.
         submissions: Every request that reached the broker, in order, refused ones included.
+        activities: What it reports beside trades; cash does not follow from them here.
         on_update: Hears what happens to orders, as the stream would tell.
     """
 
@@ -64,6 +66,7 @@ class FakeBroker:
         self.faults = Faults()
         self.now = NOW
         self.submissions: list[OrderRequest] = []
+        self.activities: list[Activity] = []
         self.on_update: Callable[[TradeUpdate], None] = lambda update: None
         self._quotes = dict(quotes)
         self._start_usd = cash_usd
@@ -182,6 +185,10 @@ class FakeBroker:
             ]
         )
 
+    def activities_after(self, moment: datetime) -> list[Activity]:
+        self._listen()
+        return self._answer([one for one in self.activities if one.on >= moment.date()])
+
     def fills_after(self, moment: datetime) -> list[Fill]:
         self._listen()
         return self._answer([fill for fill in self._fills if fill.executed_at > moment])
@@ -218,7 +225,7 @@ class FakeBroker:
         limit_usd = request.limit_price_usd
         if limit_usd is not None and (limit_usd < price_usd if buying else limit_usd > price_usd):
             return
-        quantity = min(size, order.remaining_quantity)
+        quantity = min(size, int(order.remaining_quantity))
         if quantity == 0:
             return
         self._quotes[request.symbol] = (

@@ -12,11 +12,12 @@ from tests.fix_stack import Stack
 from trading_core.broker.client import Broker
 from trading_core.clock import poll, seconds
 from trading_core.domain.fills import Fill
+from trading_core.domain.shares import Shares
 from trading_core.errors import TradingError
 from trading_core.peers import Peer
 
 # What must be equal between two runs of the same day: everything of a fill but its ids.
-Execution = tuple[str, str, int, Decimal, str]
+Execution = tuple[str, str, Shares, Decimal, str]
 
 # A half day: half the minutes, all of the machinery.
 DAY = date(2024, 7, 3)

@@ -1,10 +1,8 @@
 """SIGKILL in mid-session: no order sent twice, no fill lost, the same day as undisturbed."""
 
-from decimal import Decimal
-
 import pytest
 
-from tests.faults.session import at_exchange, executions, query, recorded, session_on
+from tests.faults.session import Execution, at_exchange, executions, query, recorded, session_on
 from tests.fix_stack import Stack
 from trading_core.broker.client import Broker
 
@@ -16,7 +14,7 @@ def killer(stack: Stack, service: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(stack: Stack) -> list[tuple[str, str, int, Decimal, str]]:
+def undisturbed(stack: Stack) -> list[Execution]:
     with session_on(stack) as session:
         account = session.open()
         session.play({})
@@ -27,7 +25,7 @@ def undisturbed(stack: Stack) -> list[tuple[str, str, int, Decimal, str]]:
 
 @pytest.mark.parametrize("service", ["trade_executor", "paper_exchange", "gateway"])
 def test_a_service_killed_three_times_in_the_session_changes_nothing(
-    stack: Stack, undisturbed: list[tuple[str, str, int, Decimal, str]], service: str
+    stack: Stack, undisturbed: list[Execution], service: str
 ) -> None:
     with session_on(stack) as session:
         account = session.open()

@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from trading_core.broker.contract import Account, HeldPosition, MarketClock, TradingHours
 from trading_core.clock import EXCHANGE_ZONE
+from trading_core.domain.activities import Activity, ActivityKind
 from trading_core.domain.fills import Fill
 from trading_core.domain.market import Bar, Quote
 from trading_core.domain.orders import (
@@ -23,6 +24,7 @@ from trading_core.domain.orders import (
     Side,
     TimeInForce,
 )
+from trading_core.domain.shares import shares
 from trading_core.errors import Unreachable
 
 Answer = Mapping[str, Any]
@@ -58,6 +60,15 @@ _TYPE = {
     "trailing_stop": OrderType.MARKET,
     "limit": OrderType.LIMIT,
     "stop_limit": OrderType.LIMIT,
+}
+# By the first three letters: DIVNRA is a dividend too, PTC a pass-through fee.
+_ACTIVITY = {
+    "FEE": ActivityKind.FEE,
+    "CFE": ActivityKind.FEE,
+    "PTC": ActivityKind.FEE,
+    "DIV": ActivityKind.DIVIDEND,
+    "INT": ActivityKind.DIVIDEND,
+    "SPL": ActivityKind.SPLIT,
 }
 # Whatever does not outlive its day.
 _TIME_IN_FORCE = dict.fromkeys(("day", "opg", "cls", "ioc", "fok"), TimeInForce.DAY) | {
@@ -112,7 +123,7 @@ def read_order(body: Answer) -> Order:
         client_order_id=str(body["client_order_id"]),
         symbol=str(body["symbol"]),
         side=Side(body["side"]),
-        quantity=_shares(body["qty"]),
+        quantity=shares(_quantity(body)),
         type=_TYPE[body["type"]],
         limit_price_usd=None if limit is None else Decimal(limit),
         time_in_force=_TIME_IN_FORCE[body["time_in_force"]],
@@ -121,7 +132,7 @@ def read_order(body: Answer) -> Order:
         request=request,
         status=_STATUS[body["status"]],
         exchange_order_id=str(body["id"]),
-        filled_quantity=_shares(body["filled_qty"]),
+        filled_quantity=shares(body["filled_qty"]),
         filled_average_price_usd=None if average is None else Decimal(average),
         submitted_at=moment(body["submitted_at"]),
     )
@@ -141,9 +152,24 @@ def read_fill(activity: Answer, client_order_id: str) -> Fill:
         client_order_id=client_order_id,
         symbol=str(activity["symbol"]),
         side=Side(activity["side"]),
-        quantity=_shares(activity["qty"]),
+        quantity=shares(activity["qty"]),
         price_usd=Decimal(activity["price"]),
         executed_at=moment(activity["transaction_time"]),
+    )
+
+
+@reading("activity")
+def read_activity(body: Answer) -> Activity:
+    """Return an activity that is no fill. Interest counts as a dividend, deposits as no profit."""
+    kind = str(body["activity_type"])
+    return Activity(
+        activity_id=str(body["id"]).rpartition("::")[2],
+        kind=_ACTIVITY.get(kind[:3], ActivityKind.OTHER),
+        on=date.fromisoformat(body["date"]),
+        symbol=str(body.get("symbol") or ""),
+        quantity=shares(body["qty"]) if kind.startswith("SPL") and body.get("qty") else 0,
+        amount_usd=Decimal(body.get("net_amount") or 0),
+        description=str(body.get("description") or kind),
     )
 
 
@@ -155,7 +181,7 @@ def read_update_fill(data: Answer, order: Order) -> Fill:
         client_order_id=order.request.client_order_id,
         symbol=order.request.symbol,
         side=order.request.side,
-        quantity=_shares(data["qty"]),
+        quantity=shares(data["qty"]),
         price_usd=Decimal(data["price"]),
         executed_at=moment(data["timestamp"]),
     )
@@ -202,7 +228,7 @@ def read_position(body: Answer) -> HeldPosition:
     """Return a held position."""
     return HeldPosition(
         symbol=str(body["symbol"]),
-        quantity=_shares(body["qty"]),
+        quantity=shares(body["qty"]),
         entry_price_usd=Decimal(body["avg_entry_price"]),
         cost_basis_usd=Decimal(body["cost_basis"]),
         current_price_usd=Decimal(body["current_price"]),
@@ -233,7 +259,7 @@ def read_bar(symbol: str, body: Answer) -> Bar:
         high_usd=Decimal(body["h"]),
         low_usd=Decimal(body["l"]),
         close_usd=Decimal(body["c"]),
-        volume=_shares(body["v"]),
+        volume=_whole(body["v"]),
     )
 
 
@@ -244,9 +270,9 @@ def read_quote(symbol: str, body: Answer) -> Quote:
         symbol=symbol,
         at=moment(body["t"]),
         bid_usd=Decimal(body["bp"]),
-        bid_size=_shares(body["bs"]),
+        bid_size=_whole(body["bs"]),
         ask_usd=Decimal(body["ap"]),
-        ask_size=_shares(body["as"]),
+        ask_size=_whole(body["as"]),
     )
 
 
@@ -267,11 +293,18 @@ def _wall_time(day: date, text: str) -> datetime:
     return wall.astimezone(UTC)
 
 
-def _shares(value: object) -> int:
-    shares = Decimal(str(value))
-    if shares != shares.to_integral_value():
+def _quantity(body: Answer) -> str:
+    """Return what an order is for; of one for so many dollars, what is filled, or one share."""
+    if body["qty"] is not None:
+        return str(body["qty"])
+    return "1" if Decimal(body["filled_qty"]) == 0 else str(body["filled_qty"])
+
+
+def _whole(value: object) -> int:
+    count = shares(str(value))
+    if not isinstance(count, int):
         raise ValueError(f"quantity: expected whole shares, was {value}")
-    return int(shares)
+    return count
 
 
 def _nonsense(what: str, expected: str, found: object) -> Unreachable:

@@ -14,6 +14,7 @@ from trading_core.broker.contract import (
     Which,
 )
 from trading_core.broker.http import Denied, Door, Endpoint
+from trading_core.domain.activities import Activity
 from trading_core.domain.fills import Fill
 from trading_core.domain.orders import Order, OrderRequest
 from trading_core.settings import Settings
@@ -125,15 +126,20 @@ class Broker:
 
     def fills_after(self, moment: datetime) -> list[Fill]:
         """Return the account's fills executed later than `moment`, oldest first."""
-        found: list[Fill] = []
-        query = {
-            "after": moment.astimezone(UTC).isoformat(),
-            "direction": "asc",
-            "page_size": str(_ACTIVITIES_PER_PAGE),
-        }
+        return [self._fill(row) for row in self._history("/v2/account/activities/FILL", moment)]
+
+    def activities_after(self, moment: datetime) -> list[Activity]:
+        """Return what happened to the account beside trades later than `moment`, oldest first."""
+        rows = self._history("/v2/account/activities", moment, category="non_trade_activity")
+        return [answers.read_activity(row) for row in rows]
+
+    def _history(self, path: str, after: datetime, **query: str) -> list[answers.Answer]:
+        found: list[answers.Answer] = []
+        query["after"] = after.astimezone(UTC).isoformat()
+        query |= {"direction": "asc", "page_size": str(_ACTIVITIES_PER_PAGE)}
         while True:
-            page = self._rows("/v2/account/activities/FILL", **query)
-            found += [self._fill(activity) for activity in page]
+            page = self._rows(path, **query)
+            found += page
             if len(page) < _ACTIVITIES_PER_PAGE:
                 return found
             query["page_token"] = str(page[-1]["id"])

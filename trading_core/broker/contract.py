@@ -10,8 +10,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, Protocol
 
+from trading_core.domain.activities import Activity
 from trading_core.domain.fills import Fill
 from trading_core.domain.orders import Order, OrderRequest
+from trading_core.domain.shares import Shares
 
 # What the exchange answers, as `Refused.code`.
 DUPLICATE_CLIENT_ORDER_ID = 40010001
@@ -93,7 +95,7 @@ class HeldPosition:
     """
 
     symbol: str
-    quantity: int
+    quantity: Shares
     entry_price_usd: Decimal
     cost_basis_usd: Decimal
     current_price_usd: Decimal
@@ -150,6 +152,13 @@ class TradingApi(Protocol):
 
     def positions(self) -> Sequence[HeldPosition]:
         """Return what is held, flat symbols left out."""
+        ...
+
+    def activities_after(self, moment: datetime) -> list[Activity]:
+        """Return what happened to the account beside trades later than `moment`, oldest first.
+
+        Most brokers date them by the day: ask from the day before the last one you have.
+        """
         ...
 
     def fills_after(self, moment: datetime) -> list[Fill]:

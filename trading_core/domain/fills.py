@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from trading_core.domain.orders import Side
+from trading_core.domain.shares import Shares, shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,7 @@ class Fill:
 
     Attributes:
         execution_id: The exchange's; a fill seen twice has the same one and counts once.
+        quantity: Shares; whole ones are an `int`, whatever they are given as.
         price_usd: Dollars per share.
         executed_at: Market time.
     """
@@ -21,12 +23,16 @@ class Fill:
     client_order_id: str
     symbol: str
     side: Side
-    quantity: int
+    quantity: Shares
     price_usd: Decimal
     executed_at: datetime
 
+    def __post_init__(self) -> None:
+        # Whoever reads it from a database has a decimal.
+        object.__setattr__(self, "quantity", shares(self.quantity))
+
     @property
-    def signed_quantity(self) -> int:
+    def signed_quantity(self) -> Shares:
         """Shares gained (positive) or given (negative)."""
         return self.quantity if self.side is Side.BUY else -self.quantity
 

@@ -5,6 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from trading_core.domain.shares import Shares
+
 
 class Side(StrEnum):
     """Which way an order goes."""
@@ -60,21 +62,21 @@ class OrderRequest:
 
     Attributes:
         client_order_id: Ours, derived from the signal, never reused.
-        quantity: Whole shares, at least 1.
+        quantity: Whole shares, at least 1, of an order of ours; one by hand may be for less.
         limit_price_usd: Required for a limit order, absent for a market order.
     """
 
     client_order_id: str
     symbol: str
     side: Side
-    quantity: int
+    quantity: Shares
     type: OrderType = OrderType.MARKET
     limit_price_usd: Decimal | None = None
     time_in_force: TimeInForce = TimeInForce.DAY
 
     def __post_init__(self) -> None:
-        if self.quantity < 1:
-            raise ValueError(f"quantity: expected at least 1 share, was {self.quantity}")
+        if self.quantity <= 0:
+            raise ValueError(f"quantity: expected more than 0 shares, was {self.quantity}")
         if (self.type is OrderType.LIMIT) != (self.limit_price_usd is not None):
             raise ValueError(
                 f"limit_price_usd: expected exactly for limit orders, was {self.limit_price_usd} "
@@ -89,13 +91,13 @@ class Order:
     request: OrderRequest
     status: OrderStatus
     exchange_order_id: str | None
-    filled_quantity: int
+    filled_quantity: Shares
     filled_average_price_usd: Decimal | None
     submitted_at: datetime
     strategy: str = ""
     reason: str = ""
 
     @property
-    def remaining_quantity(self) -> int:
+    def remaining_quantity(self) -> Shares:
         """Shares still to be filled, were the order to live."""
         return self.request.quantity - self.filled_quantity

@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import TypeVar
 
+from trading_core.domain.activities import Activity, ActivityKind
 from trading_core.domain.fills import Fill
 from trading_core.domain.money import MICRO_DOLLAR
-
-# Whole shares in the desk's books, decimals where an exchange deals in parts of a share.
-SharesT = TypeVar("SharesT", int, Decimal)
+from trading_core.domain.shares import Shares, shares, size
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +16,13 @@ class Position:
     Attributes:
         quantity: Shares; negative when short.
         cost_basis_usd: What the open shares cost (negative: what shorting them brought in).
-        realized_pnl_usd: Profit of the shares already closed. Exact once the position is flat;
-            rounded to the micro-dollar while a closed part shares its cost with an open one.
+        realized_pnl_usd: Profit of the shares already closed, fees taken off and dividends added.
+            Exact once the position is flat; rounded to the micro-dollar while a closed part shares
+            its cost with an open one.
     """
 
     symbol: str
-    quantity: int = 0
+    quantity: Shares = 0
     cost_basis_usd: Decimal = Decimal(0)
     realized_pnl_usd: Decimal = Decimal(0)
 
@@ -45,15 +44,27 @@ class Position:
         )
         return replace(
             self,
-            quantity=quantity,
+            quantity=shares(quantity),
             cost_basis_usd=cost_usd,
             realized_pnl_usd=self.realized_pnl_usd + realized_usd,
         )
 
+    def after_activity(self, activity: Activity) -> "Position":
+        """Return the position once `activity` has happened: shares and profit change, cost stays.
+
+        Money that is no profit changes nothing here.
+        """
+        profit_usd = activity.amount_usd if activity.kind is not ActivityKind.OTHER else Decimal(0)
+        return replace(
+            self,
+            quantity=shares(self.quantity + activity.quantity),
+            realized_pnl_usd=self.realized_pnl_usd + profit_usd,
+        )
+
 
 def traded(
-    quantity: SharesT, cost_usd: Decimal, signed: SharesT, price_usd: Decimal
-) -> tuple[SharesT, Decimal, Decimal]:
+    quantity: Shares, cost_usd: Decimal, signed: Shares, price_usd: Decimal
+) -> tuple[Shares, Decimal, Decimal]:
     """Return quantity, cost and profit made once `signed` shares were traded, at average cost.
 
     Args:
@@ -62,7 +73,7 @@ def traded(
     """
     if quantity * signed >= 0:
         return quantity + signed, cost_usd + signed * price_usd, Decimal(0)
-    closing = signed if abs(signed) <= abs(quantity) else -quantity
+    closing = signed if size(signed) <= size(quantity) else -quantity
     share_usd = (cost_usd * -closing / quantity).quantize(MICRO_DOLLAR, ROUND_HALF_EVEN)
     closed_usd = cost_usd if closing == -quantity else share_usd
     opening = signed - closing

@@ -1,4 +1,4 @@
-"""Double entry: every fill moves the same money out of one book and into another.
+"""Double entry: every fill, fee and dividend moves the same money out of one book into another.
 
 Amounts are signed dollars, debit positive: cash and shares grow with a debit, profit with a credit.
 So the postings of an entry add up to nothing, and so do all of them together; what cannot be
@@ -9,17 +9,31 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from trading_core.domain.activities import Activity, ActivityKind
 from trading_core.domain.fills import Fill
 from trading_core.domain.positions import Position
 from trading_core.errors import InvariantViolated
 
 
 class Book(StrEnum):
-    """Where money can be: in cash, in open shares at their cost, or earned."""
+    """Where money can be: in cash, in open shares at their cost, earned, paid away, or put in.
+
+    Profit at average cost is what was earned less fees and with dividends.
+    """
 
     CASH = "cash"
     SHARES = "shares"
     REALIZED = "realized"
+    FEES = "fees"
+    DIVIDENDS = "dividends"
+    CAPITAL = "capital"
+
+
+_BOOKS = {
+    ActivityKind.FEE: Book.FEES,
+    ActivityKind.DIVIDEND: Book.DIVIDENDS,
+    ActivityKind.OTHER: Book.CAPITAL,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +41,7 @@ class Posting:
     """One line of an entry.
 
     Attributes:
-        symbol: Whose shares or profit; empty for cash.
+        symbol: Whose shares or profit; empty for cash, and for what concerns the whole account.
         amount_usd: Dollars, debit positive.
     """
 
@@ -38,10 +52,10 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one fill did to the books.
+    """What one fill or activity did to the books.
 
     Attributes:
-        entry_id: The execution's id: an execution is posted once.
+        entry_id: The execution's or activity's id: it is posted once.
 
     Raises:
         InvariantViolated: The postings do not add up to nothing.
@@ -73,3 +87,16 @@ def entry_of(fill: Fill, before: Position, after: Position) -> Entry:
         Posting(Book.REALIZED, fill.symbol, -earned_usd),
     )
     return Entry(fill.execution_id, tuple(one for one in lines if one.amount_usd != 0))
+
+
+def entry_of_activity(activity: Activity) -> Entry:
+    """Return the entry of an activity; that of a split has no lines, because no money moved."""
+    if activity.amount_usd == 0:
+        return Entry(activity.activity_id, ())
+    # A fee or a payment of a kind we do not know still moves cash.
+    book = _BOOKS.get(activity.kind, Book.CAPITAL)
+    lines = (
+        Posting(Book.CASH, "", activity.amount_usd),
+        Posting(book, activity.symbol, -activity.amount_usd),
+    )
+    return Entry(activity.activity_id, lines)

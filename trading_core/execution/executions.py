@@ -16,9 +16,10 @@ from trading_core.broker.stream import TradeUpdate
 from trading_core.clock import poll, seconds, stopwatch_seconds
 from trading_core.domain.fills import Fill
 from trading_core.domain.orders import Order, OrderStatus
+from trading_core.domain.shares import Shares
 from trading_core.errors import InvariantViolated, NotVerified
 from trading_core.execution.signals import strategy_of
-from trading_core.ledger.record import record_fills
+from trading_core.ledger.record import record_activities, record_fills
 from trading_core.ledger.session import Session, start_of_date, trading_date_of
 from trading_core.metrics import Metrics
 from trading_core.storage.connect import Database
@@ -36,6 +37,7 @@ _STREAM_WITHIN = seconds(0.5)
 # What a broker reports late is at most this late.
 _OVERLAP = timedelta(minutes=1)
 _TOGETHER_MAX = 200
+_CORRECTIONS = frozenset({"trade_bust", "trade_correct"})
 
 
 class Executions:
@@ -57,6 +59,8 @@ class Executions:
         Raises:
             Unreachable: It could not be recorded; the stream is to be opened anew and caught up.
         """
+        for busted in (one for one in updates if one.event in _CORRECTIONS):
+            self._warn_of_correction(session, busted)
         filled = [(one.fill, one.order) for one in updates if one.fill is not None]
         if filled:
             orders_of = {order.request.client_order_id: order for _, order in filled}
@@ -81,6 +85,8 @@ class Executions:
         with self._catching_up:
             since = self._since(session)
             theirs = self._broker.orders("all", since)
+            # Before the fills of a day are asked for: a split of that day comes first.
+            self.learn_activities(session, since)
             told = self._broker.fills_after(since)
             # Named first: an order whose fills are recorded is not open any more.
             self._bring_back(session, theirs)
@@ -88,6 +94,21 @@ class Executions:
             self._compare_all(session, theirs, settled=False)
             if told:
                 self._seen = (session.account, max(fill.executed_at for fill in told))
+
+    def learn_activities(self, session: Session, since: datetime | None = None) -> None:
+        """Ask the exchange for fees, dividends and splits, and record them.
+
+        Args:
+            since: A day before it they begin; None: the session's day.
+
+        Raises:
+            Unreachable: The exchange or the database does not answer.
+        """
+        first = (since or start_of_date(session.trading_date)) - timedelta(days=1)
+        told = self._broker.activities_after(first)
+        if told:
+            with self._database.transaction() as connection:
+                record_activities(connection, session.account, told)
 
     def compare_open_orders(self, session: Session, *, settled: bool) -> int:
         """Ask the exchange about each order open in our records; return how many stay open.
@@ -157,9 +178,15 @@ class Executions:
             found = theirs.get(order_id) or self._broker.order_by_client_id(order_id)
             self._compare(session, order, found, settled=settled)
         if not ours:
+            self._metrics.gauge("pending_order_age_seconds").set(0)
             return 0
         with self._database.transaction() as connection:
-            return len(orders.open_orders(connection, session.account))
+            still_open = orders.open_orders(connection, session.account)
+        # Against the newest order there is: market time as far as our records know it.
+        newest = max(order.submitted_at for order in (*ours, *listed))
+        oldest = min((order.submitted_at for order in still_open), default=newest)
+        self._metrics.gauge("pending_order_age_seconds").set((newest - oldest).total_seconds())
+        return len(still_open)
 
     def _unknown(self, told: Sequence[Fill]) -> list[Fill]:
         if not told:
@@ -193,7 +220,7 @@ class Executions:
         self._metrics.counter("execution_orders_filled_total").inc(len(filled))
         self._metrics.counter("orders_total").labels("filled").inc(len(filled))
 
-    def _ask_about_gaps(self, session: Session, told: Mapping[str, int]) -> None:
+    def _ask_about_gaps(self, session: Session, told: Mapping[str, Shares]) -> None:
         with self._database.transaction() as connection:
             ours = orders.find_all(connection, list(told))
         behind = [
@@ -268,6 +295,22 @@ class Executions:
         if ours.exchange_order_id is None:
             self._name([theirs])
         self._end([theirs])
+
+    def _warn_of_correction(self, session: Session, update: TradeUpdate) -> None:
+        # Fills are never taken out by a message: reconciliation shows the break, and a person
+        # repairs the books from the exchange's word, with a reason.
+        order_id = update.order.request.client_order_id
+        log.critical("execution corrected by the exchange", order=order_id, told=update.event)
+        event = RiskEvent(
+            session.account,
+            "execution_corrected",
+            "critical",
+            f"the exchange corrects an execution of {order_id}: {update.event}",
+            {"client_order_id": order_id, "event": update.event},
+            update.order.submitted_at,
+        )
+        with self._database.transaction() as connection:
+            risk.append(connection, event)
 
     def _lost(self, session: Session, ours: Order) -> None:
         order_id = ours.request.client_order_id

@@ -7,7 +7,7 @@ trying. Halting works from the first moment.
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from threading import Event, Lock, Thread
 from typing import Self
@@ -37,7 +37,7 @@ from trading_core.ledger.session import Session, trading_date_of
 from trading_core.metrics import Metrics
 from trading_core.settings import Settings
 from trading_core.storage.connect import Database
-from trading_core.storage.trading import pnl, positions, risk
+from trading_core.storage.trading import activities, pnl, positions, risk
 from trading_core.storage.trading.pnl import DailyPnl
 from trading_core.storage.trading.risk import RiskEvent
 
@@ -46,6 +46,7 @@ log = structlog.get_logger(__name__)
 _SETTLE_WITHIN = seconds(10)
 _RECORD_WITHIN = seconds(0.1)
 _WATCH_EVERY_SECONDS = 1.0
+_ACTIVITIES_EVERY = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class Executor:
         self._executions = Executions(self.database, self.broker, metrics)
         self._metrics = metrics
         self._market_now: datetime | None = None
+        self._activities_due_at = datetime.min.replace(tzinfo=UTC)
         self._session: Session | None = None
         self._begun: Session | None = None
         self._entering = Lock()
@@ -165,9 +167,16 @@ class Executor:
             session = self._enter(Session(replayed.account_number, replayed.date))
             self._begin(session)
             self._executions.settle(session, replayed.executions, _SETTLE_WITHIN)
+            self._learn_activities(session, now, due=replayed.done)
         with self._orders.lock:
             still_open = self._executions.compare_open_orders(session, settled=True)
         return {"executions": self._executions.count(session), "open_orders": still_open}
+
+    def _learn_activities(self, session: Session, now: datetime, *, due: bool) -> None:
+        # No stream tells of fees and dividends; the day's profit is to be right at its close.
+        if due or now >= self._activities_due_at:
+            self._executions.learn_activities(session)
+            self._activities_due_at = now + _ACTIVITIES_EVERY
 
     def halt(self, word: Word, kind: HaltKind) -> Halted:
         """Stop orders, take back all open ones, have it recorded: in this order.
@@ -247,6 +256,7 @@ class Executor:
         if pnl.of_day(connection, account, day) is None:
             held = [marked.position for marked in positions.of_account(connection, account)]
             closed_usd = pnl.closed_of_day(connection, account, day)
+            closed_usd += activities.profit_of_day(connection, account, day)
             start = start_of_day(self.broker.account(), held, closed_usd)
             pnl.begin_day(connection, account, day, start)
         begun = pnl.of_day(connection, account, day)

@@ -93,7 +93,9 @@ class OrderPath:
         with self.lock:
             # Whoever had the lock before may have dealt with this call too.
             while not call.done:
-                self._deal_with(group_of(self._waiting))
+                group = group_of(self._waiting)
+                self._metrics.gauge("queue_depth").set(len(self._waiting))
+                self._deal_with(group)
         return call.answer()
 
     def refuse_without_database(

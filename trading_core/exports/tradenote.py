@@ -26,6 +26,7 @@ from datetime import date
 from trading_core.clock import EXCHANGE_ZONE
 from trading_core.domain.fills import Fill
 from trading_core.domain.orders import Side
+from trading_core.domain.shares import Shares
 
 COLUMNS = (
     "Account", "T/D", "S/D", "Currency", "Type", "Side", "Symbol", "Qty", "Price", "Exec Time",
@@ -45,7 +46,7 @@ def tradenote_csv(account: str, fills: Iterable[Fill], starts: date, ends: date)
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(COLUMNS)
-    held: dict[str, int] = {}
+    held: dict[str, Shares] = {}
     for fill in fills:
         before = held.get(fill.symbol, 0)
         held[fill.symbol] = before + fill.signed_quantity
@@ -55,7 +56,7 @@ def tradenote_csv(account: str, fills: Iterable[Fill], starts: date, ends: date)
     return text.getvalue()
 
 
-def _sides(before: int, fill: Fill) -> Iterator[tuple[str, int]]:
+def _sides(before: Shares, fill: Fill) -> Iterator[tuple[str, Shares]]:
     """Yield the part of a fill that closes what was held, then the part that opens."""
     closing = min(fill.quantity, max(0, before if fill.side is Side.SELL else -before))
     closes, opens = ("S", "SS") if fill.side is Side.SELL else ("BC", "B")
@@ -65,7 +66,7 @@ def _sides(before: int, fill: Fill) -> Iterator[tuple[str, int]]:
         yield opens, fill.quantity - closing
 
 
-def _line(account: str, fill: Fill, side: str, quantity: int) -> list[str]:
+def _line(account: str, fill: Fill, side: str, quantity: Shares) -> list[str]:
     at = fill.executed_at.astimezone(EXCHANGE_ZONE)
     traded_on = f"{at:%m/%d/%Y}"
     proceeds_usd = quantity * fill.price_usd * (1 if fill.side is Side.SELL else -1)

@@ -19,6 +19,7 @@ from trading_core.broker.market_data import MarketDataApi
 from trading_core.clock import poll, seconds
 from trading_core.domain.market import Quote
 from trading_core.domain.orders import OrderType, Side
+from trading_core.domain.shares import Shares, size
 from trading_core.errors import CheckFailed, NotVerified
 from trading_core.execution.signals import Signal
 from trading_core.ledger.session import Session, trading_date_of
@@ -38,7 +39,7 @@ class Closing:
 
     symbol: str
     side: Side
-    quantity: int
+    quantity: Shares
     exit_price_usd: Decimal
     value_usd: Decimal
     loss_usd: Decimal
@@ -119,7 +120,7 @@ class Liquidation:
             LIQUIDATION,
             closing.symbol,
             closing.side,
-            closing.quantity,
+            int(closing.quantity),  # our orders are whole: a part of a share stays
             OrderType.MARKET,
             None,
             number,
@@ -180,7 +181,7 @@ def _closing(held: HeldPosition, quotes: Mapping[str, Quote]) -> Closing:
     return Closing(
         held.symbol,
         side,
-        abs(held.quantity),
+        size(held.quantity),
         exit_usd,
         abs(held.market_value_usd),
         max(loss_usd, Decimal(0)),

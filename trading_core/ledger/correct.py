@@ -12,13 +12,14 @@ from typing import Any
 
 from psycopg import Connection
 
+from trading_core.domain.fills import Fill
 from trading_core.domain.positions import Position
 from trading_core.domain.postings import Entry, Posting
 from trading_core.errors import CheckFailed
 from trading_core.ledger.rebuild import rebuilt
 from trading_core.ledger.record import closed_pnl_usd
 from trading_core.ledger.session import Session
-from trading_core.storage.trading import corrections, fills, positions, postings
+from trading_core.storage.trading import activities, corrections, positions, postings
 from trading_core.storage.trading.corrections import Row
 
 
@@ -83,10 +84,10 @@ def correct(
 
 
 def restate(connection: Connection, session: Session, entry_id: str) -> None:
-    """Make an account's positions what its fills make, and post the difference."""
+    """Make an account's positions what its fills and activities make; post the difference."""
     account = session.account
     corrections.lock_positions(connection, account)
-    told = fills.as_recorded(connection, account)
+    told = activities.history(connection, account)
     anew = rebuilt(told)
     for one in positions.of_account(connection, account):
         made = anew.positions.get(one.position.symbol, Position(one.position.symbol))
@@ -103,10 +104,13 @@ def restate(connection: Connection, session: Session, entry_id: str) -> None:
     )
     corrections.post(connection, Entry(entry_id, lines), session)
     earned_usd, held = {}, dict[str, Position]()
-    for fill in told:
-        before = held.get(fill.symbol, Position(fill.symbol))
-        held[fill.symbol] = before.after(fill)
-        earned_usd[fill.execution_id] = closed_pnl_usd(before, held[fill.symbol], fill)
+    for event in told:
+        before = held.get(event.symbol, Position(event.symbol))
+        if isinstance(event, Fill):
+            held[event.symbol] = after = before.after(event)
+            earned_usd[event.execution_id] = closed_pnl_usd(before, after, event)
+        else:
+            held[event.symbol] = before.after_activity(event)
     corrections.set_closed_pnl(connection, earned_usd)
 
 

@@ -1,7 +1,7 @@
-"""The books rebuilt from the fills alone, and held against the ones that were kept on the way.
+"""The books rebuilt from fills and activities alone, and held against the ones kept on the way.
 
-Positions, postings and both reckonings of profit follow from the fills. Whatever disagrees was
-written by something else, or lost.
+Positions, postings and both reckonings of profit follow from them. Whatever disagrees was written
+by something else, or lost.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,23 +10,24 @@ from decimal import Decimal
 
 from psycopg import Connection
 
+from trading_core.domain.activities import Activity
 from trading_core.domain.fills import Fill
 from trading_core.domain.lots import Lots, lots_of
 from trading_core.domain.positions import Position
-from trading_core.domain.postings import Book, Entry, entry_of
-from trading_core.storage.trading import fills, positions, postings
+from trading_core.domain.postings import Book, Entry, entry_of, entry_of_activity
+from trading_core.storage.trading import activities, positions, postings
 
 BookKey = tuple[Book, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """Books made of fills alone.
+    """Books made of fills and activities alone.
 
     Attributes:
         positions: By symbol, at average cost; flat ones too.
         lots: By symbol, first in first out.
-        entries: One for each fill, in their order.
+        entries: One for each event that moved money, in their order.
     """
 
     positions: Mapping[str, Position]
@@ -43,26 +44,30 @@ class Rebuilt:
         )
 
 
-def rebuilt(executed: Iterable[Fill]) -> Rebuilt:
-    """Return the books after fills, taken in the order given."""
-    trades = tuple(executed)
+def rebuilt(happened: Iterable[Fill | Activity]) -> Rebuilt:
+    """Return the books after fills and activities, taken in the order given."""
+    events = tuple(happened)
     held: dict[str, Position] = {}
     entries = []
-    for fill in trades:
-        before = held.get(fill.symbol, Position(fill.symbol))
-        held[fill.symbol] = before.after(fill)
-        entries.append(entry_of(fill, before, held[fill.symbol]))
-    return Rebuilt(held, lots_of(trades), tuple(entries))
+    for event in events:
+        before = held.get(event.symbol, Position(event.symbol))
+        if isinstance(event, Fill):
+            held[event.symbol] = before.after(event)
+            entries.append(entry_of(event, before, held[event.symbol]))
+        else:
+            held[event.symbol] = before.after_activity(event)
+            entries.append(entry_of_activity(event))
+    return Rebuilt(held, lots_of(events), tuple(entries))
 
 
 def disagreements(connection: Connection, account: str) -> list[str]:
     """Return where an account's kept books differ from the rebuilt ones, a sentence each.
 
     Args:
-        connection: Reads fills, positions and postings in one transaction.
+        connection: Reads fills, activities, positions and postings in one transaction.
     """
     # What a fill earned at average cost depends on the fills before it: in the order we heard them.
-    anew = rebuilt(fills.as_recorded(connection, account))
+    anew = rebuilt(activities.history(connection, account))
     kept = {one.position.symbol: one.position for one in positions.of_account(connection, account)}
     kept_usd = _balances(postings.balances(connection, account).items())
     return [

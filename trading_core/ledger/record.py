@@ -1,18 +1,19 @@
-"""Recording executions once, however often they are told: fill, order, position and postings."""
+"""Recording what happened once, however often it is told: fill, order, position and postings."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from psycopg import Connection
 
+from trading_core.domain.activities import Activity
 from trading_core.domain.fills import Fill
 from trading_core.domain.orders import OrderStatus
 from trading_core.domain.positions import Position
-from trading_core.domain.postings import entry_of
+from trading_core.domain.postings import entry_of, entry_of_activity
+from trading_core.domain.shares import Shares
 from trading_core.ledger.session import Session
-from trading_core.storage.trading import fills, orders, positions, postings
+from trading_core.storage.trading import activities, fills, orders, positions, postings
 
 Told = tuple[Fill, Session]
 
@@ -27,7 +28,7 @@ class Recorded:
 
     fill: Fill
     order_status: OrderStatus
-    order_filled_quantity: int
+    order_filled_quantity: Shares
     position: Position
 
 
@@ -68,9 +69,9 @@ def _of_account(
     fresh = {fill.execution_id: (fill, day) for fill, _, day in rows if fill.execution_id in new}
     if not fresh:
         return []
-    more: Counter[str] = Counter()
+    more: dict[str, Shares] = {}
     for fill, _ in fresh.values():
-        more[fill.client_order_id] += fill.quantity
+        more[fill.client_order_id] = more.get(fill.client_order_id, 0) + fill.quantity
     stand = orders.record_executions(connection, more)
     recorded, entries, earned_usd = [], [], {}
     for fill, day in fresh.values():
@@ -85,6 +86,23 @@ def _of_account(
     postings.insert(connection, entries, account)
     fills.set_closed_pnl(connection, earned_usd)
     return recorded
+
+
+def record_activities(
+    connection: Connection, account: str, told: Sequence[Activity]
+) -> list[Activity]:
+    """Write fees, dividends and splits down with all that follows; return those not known before.
+
+    A split goes before the fills of its day, or the shares sold after it are not there.
+    """
+    held = positions.for_update(connection, account, {one.symbol for one in told})
+    new = activities.insert(connection, account, told)
+    fresh = [one for one in told if one.activity_id in new]
+    for one in fresh:
+        held[one.symbol] = held[one.symbol].after_activity(one)
+    positions.save(connection, account, list(held.values()))
+    postings.insert(connection, [(entry_of_activity(one), one.on) for one in fresh], account)
+    return fresh
 
 
 def closed_pnl_usd(before: Position, after: Position, fill: Fill) -> Decimal | None:

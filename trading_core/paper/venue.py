@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from pydantic import TypeAdapter
 
-from trading_core.domain.money import TICKS_PER_DOLLAR, to_ticks
+from trading_core.domain.money import TICKS_PER_DOLLAR, to_cents, to_ticks
 from trading_core.errors import CheckFailed, ConfigurationError, InvariantViolated
 from trading_core.paper import admission
 from trading_core.paper.account.account import Account
@@ -23,7 +23,7 @@ from trading_core.paper.account.configuration import Configuration
 from trading_core.paper.account.locates import Locate
 from trading_core.paper.exchange import Exchange
 from trading_core.paper.journal import Journal, Record, resume_journal, start_journal
-from trading_core.paper.market.corporate_actions import splits
+from trading_core.paper.market.corporate_actions import Dividend, dividends, splits
 from trading_core.paper.market.sessions import SessionSpec, load_tape
 from trading_core.paper.orders.order import PaperOrder
 from trading_core.paper.orders.refusals import Refusal, unprocessable
@@ -304,13 +304,17 @@ def _account_for(spec: SessionSpec, old: Exchange | None) -> Account:
             account.expire_day_orders(old.now)
         account.expire_day_orders(old.now, extended=True)
         account.closes_usd.setdefault(old.spec.date, account.equity_usd())
-        _apply_splits(account, spec, after=old.spec.date)
+        _apply_corporate_actions(account, spec, after=old.spec.date)
     account.fee_per_share_ticks = spec.fee_per_share_usd * TICKS_PER_DOLLAR
     return account
 
 
-def _apply_splits(account: Account, spec: SessionSpec, *, after: date) -> None:
-    """Split what is held as it was split since the account's last day."""
+def _apply_corporate_actions(account: Account, spec: SessionSpec, *, after: date) -> None:
+    """Pay and split what is held as it was since the account's last day."""
+    # Of one day, a dividend is told per share as it was before a split of that day.
+    for dividend in dividends(spec, account.held()):
+        if after < dividend.ex_date <= spec.date:
+            _pay(account, dividend)
     for split in splits(spec, account.held()):
         if after < split.ex_date <= spec.date:
             before = account.quantity(split.symbol)
@@ -323,6 +327,21 @@ def _apply_splits(account: Account, spec: SessionSpec, *, after: date) -> None:
                 quantity=before * split.ratio - before,
             )
             account.apply_split(split.symbol, split.ratio, activity)
+
+
+def _pay(account: Account, dividend: Dividend) -> None:
+    """Pay a dividend on what is held; who is short pays it."""
+    paid_usd = to_cents(account.quantity(dividend.symbol) * dividend.per_share_usd)
+    account.pay(
+        Activity(
+            id=dividend.id,
+            kind="DIV",
+            on=dividend.ex_date,
+            description=f"${dividend.per_share_usd} a share of {dividend.symbol}",
+            amount_usd=paid_usd,
+            symbol=dividend.symbol,
+        )
+    )
 
 
 def _number(count: int) -> str:

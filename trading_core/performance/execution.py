@@ -18,6 +18,7 @@ from decimal import Decimal
 from trading_core.domain.fills import Fill
 from trading_core.domain.market import Bar
 from trading_core.domain.orders import Side
+from trading_core.domain.shares import Shares
 
 MINUTE = timedelta(minutes=1)
 BASIS_POINTS = 10_000
@@ -35,7 +36,7 @@ class Execution:
     strategy: str
     symbol: str
     side: Side
-    quantity: int
+    quantity: Shares
     average_usd: Decimal
     arrival_usd: Decimal | None
     interval_vwap_usd: Decimal | None

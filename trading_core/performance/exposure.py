@@ -11,6 +11,7 @@ from itertools import chain
 
 from trading_core.domain.fills import Fill
 from trading_core.domain.market import Bar
+from trading_core.domain.shares import Shares
 from trading_core.performance.execution import MINUTE
 
 
@@ -34,7 +35,7 @@ class Exposure:
 
 
 def exposure_by_minute(
-    before: Mapping[str, int], fills: Sequence[Fill], bars: Mapping[str, Sequence[Bar]]
+    before: Mapping[str, Shares], fills: Sequence[Fill], bars: Mapping[str, Sequence[Bar]]
 ) -> list[Exposure]:
     """Return the exposure at the end of every minute that any symbol traded in.
 
@@ -59,7 +60,9 @@ def exposure_by_minute(
     return points
 
 
-def _exposure(at: datetime, held: Mapping[str, int], prices_usd: Mapping[str, Decimal]) -> Exposure:
+def _exposure(
+    at: datetime, held: Mapping[str, Shares], prices_usd: Mapping[str, Decimal]
+) -> Exposure:
     worth_usd = [shares * prices_usd[one] for one, shares in held.items() if one in prices_usd]
     zero = Decimal(0)
     return Exposure(

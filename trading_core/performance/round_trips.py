@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from trading_core.domain.fills import Fill
 from trading_core.domain.orders import Side
+from trading_core.domain.shares import Shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,8 @@ class RoundTrip:
     side: Side
     opened_at: datetime
     closed_at: datetime | None
-    entered_quantity: int
-    exited_quantity: int
+    entered_quantity: Shares
+    exited_quantity: Shares
     entered_usd: Decimal
     exited_usd: Decimal
     fill_count: int
@@ -60,7 +61,7 @@ class RoundTrip:
         return None if self.closed_at is None else self.closed_at - self.opened_at
 
     @property
-    def open_quantity(self) -> int:
+    def open_quantity(self) -> Shares:
         """Shares still open, without a sign."""
         return self.entered_quantity - self.exited_quantity
 
@@ -98,7 +99,7 @@ def _begun(strategy: str, fill: Fill) -> RoundTrip:
     )
 
 
-def _built_up(trip: RoundTrip, fill: Fill, quantity: int) -> RoundTrip:
+def _built_up(trip: RoundTrip, fill: Fill, quantity: Shares) -> RoundTrip:
     return replace(
         trip,
         entered_quantity=trip.entered_quantity + quantity,
@@ -107,7 +108,7 @@ def _built_up(trip: RoundTrip, fill: Fill, quantity: int) -> RoundTrip:
     )
 
 
-def _brought_down(trip: RoundTrip, fill: Fill, quantity: int) -> RoundTrip:
+def _brought_down(trip: RoundTrip, fill: Fill, quantity: Shares) -> RoundTrip:
     return replace(
         trip,
         exited_quantity=trip.exited_quantity + quantity,

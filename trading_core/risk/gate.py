@@ -13,6 +13,7 @@ from trading_core import engine as face
 from trading_core.clock import stopwatch_seconds
 from trading_core.domain.money import TICKS_PER_DOLLAR, from_ticks, to_ticks
 from trading_core.domain.orders import Order, OrderRequest, Side
+from trading_core.domain.shares import at_most
 from trading_core.engine import Engine, Kind, Limit, Reason, Scope
 from trading_core.risk.context import OrderContext
 from trading_core.risk.limits import RiskLimits
@@ -80,7 +81,7 @@ class Gate:
         try:
             asked = _asked(order, context)
             refused = self._told(asked).refusal_of(
-                _ASKED_ID, 0, _THIS, _SIDES[order.side], asked.price_ticks, order.quantity
+                _ASKED_ID, 0, _THIS, _SIDES[order.side], asked.price_ticks, at_most(order.quantity)
             )
         except (ValueError, OverflowError) as error:
             return Verdict("UNCHECKABLE", str(error), 0)
@@ -181,10 +182,10 @@ def _asked(order: OrderRequest, context: OrderContext) -> _Asked:
     price = reference if order.limit_price_usd is None else to_ticks(order.limit_price_usd)
     if min(price, reference) < 1:
         raise ValueError(f"price: expected at least 1 tick, was {min(price, reference)}")
-    shares = order.quantity + sum(
-        other.remaining_quantity for other in context.open_orders if _adds(other, order)
+    shares = at_most(order.quantity) + sum(
+        at_most(other.remaining_quantity) for other in context.open_orders if _adds(other, order)
     )
-    held = sum(one.quantity for one in context.positions if one.symbol == order.symbol)
+    held = sum(at_most(one.quantity) for one in context.positions if one.symbol == order.symbol)
     after = shares + (held if order.side is Side.BUY else -held)
     return _Asked(order, context, price, reference, after)
 
@@ -200,7 +201,7 @@ def _holdings(asked: _Asked) -> Rows:
     elsewhere_usd = Decimal(0)
     for position in asked.context.positions:
         if position.symbol == asked.order.symbol:
-            rows.append(_held(_THIS, position.quantity, position.cost_basis_usd))
+            rows.append(_held(_THIS, at_most(position.quantity), position.cost_basis_usd))
         else:
             elsewhere_usd += abs(position.cost_basis_usd)
     return [*rows, _held(_REST, 1, elsewhere_usd)]
@@ -225,7 +226,7 @@ def _open_orders(asked: _Asked) -> Rows:
             "id": number,
             "symbol": _THIS if _adds(other, asked.order) else _REST,
             "side": _SIDES[other.request.side],
-            "quantity": other.remaining_quantity,
+            "quantity": at_most(other.remaining_quantity),
             "price": _price_ticks(other.request, asked),
         }
         for number, other in enumerate(asked.context.open_orders)

@@ -11,6 +11,8 @@ from itertools import count
 from typing import Any
 
 from trading_core.domain.orders import Order, Side
+from trading_core.domain.shares import at_most
+from trading_core.domain.shares import size as size_of
 from trading_core.risk.limits import RiskLimits
 from trading_core.storage.trading.positions import MarkedPosition
 
@@ -71,8 +73,9 @@ def stop_orders(
         if loss_usd < most_usd:
             continue
         side = Side.SELL if shares > 0 else Side.BUY
-        left = abs(shares) - sum(
-            one.remaining_quantity
+        # Our orders are whole: a part of a share stays.
+        left = int(size_of(shares)) - sum(
+            at_most(one.remaining_quantity)
             for one in open_orders
             if (one.request.symbol, one.request.side) == (symbol, side)
         )

@@ -8,8 +8,8 @@ from trading_core.domain.orders import OrderRequest, OrderStatus, OrderType, Sid
 
 
 @pytest.mark.parametrize("quantity", [0, -1])
-def test_an_order_is_for_at_least_one_share(quantity: int) -> None:
-    with pytest.raises(ValueError, match="at least 1 share"):
+def test_an_order_is_for_some_shares(quantity: int) -> None:
+    with pytest.raises(ValueError, match="more than 0 shares"):
         OrderRequest("id", "SPY", Side.BUY, quantity)
 
 

@@ -39,7 +39,7 @@ class Shares:
 
     def trade(self, fill: Fill) -> None:
         sign = 1 if fill.side is Side.BUY else -1
-        for _ in range(fill.quantity):
+        for _ in range(int(fill.quantity)):
             if self.costs and self.sign != sign:
                 cost = self.costs.pop()
                 self.realized += self.sign * (Fraction(fill.price_usd) - cost)
@@ -92,7 +92,7 @@ def test_a_flat_position_has_cost_nothing_and_earned_the_cash(trades: list[Fill]
         position = position.after(fill)
     if position.quantity != 0:
         side = Side.SELL if position.quantity > 0 else Side.BUY
-        closing = a_fill(side, abs(position.quantity), Decimal("12.34"))
+        closing = a_fill(side, abs(int(position.quantity)), Decimal("12.34"))
         trades = [*trades, closing]
         position = position.after(closing)
     assert position.cost_basis_usd == 0

@@ -15,11 +15,14 @@ from trading_core.clock import seconds
 from trading_core.domain.market import Quote
 from trading_core.domain.orders import Order, OrderRequest, OrderStatus, OrderType, Side
 from trading_core.domain.positions import Position
+from trading_core.domain.postings import Book
 from trading_core.errors import InvariantViolated, NotVerified, Unreachable
 from trading_core.execution.executions import NEVER_SENT, UNKNOWN_TO_EXCHANGE, Executions
+from trading_core.ledger.correct import FILL, Correction, correct
+from trading_core.ledger.rebuild import disagreements
 from trading_core.ledger.session import Session, trading_date_of
 from trading_core.metrics import Metrics
-from trading_core.storage.trading import orders, pnl, positions, risk
+from trading_core.storage.trading import corrections, orders, pnl, positions, postings, risk
 from trading_core.storage.trading.orders import Intent
 
 SESSION = Session("PA7777777", trading_date_of(NOW))
@@ -180,6 +183,32 @@ def test_updates_doubled_lost_and_out_of_order_make_the_books_of_the_fills_all_t
     for order in books.broker.orders("all"):
         ours = books.order(order.request.client_order_id)
         assert (ours.status, ours.filled_quantity) == (order.status, order.filled_quantity)
+
+
+def test_an_order_filled_while_it_was_taken_back_is_filled(books: Books) -> None:
+    sent = books.rest("a", quantity=50)
+    assert not books.broker.cancel(str(sent.exchange_order_id))
+    books.hear_all()
+    assert (books.order("a").status, books.position().quantity) == (OrderStatus.FILLED, 50)
+
+
+def test_a_bust_is_reported_and_the_books_are_put_right_by_a_correction(books: Books) -> None:
+    books.rest("a", quantity=50)
+    books.hear_all()
+    [fill] = books.broker.fills_after(LONG_AGO)
+    found = books.broker.order_by_client_id("a")
+    assert found is not None
+    books.executions.hear(SESSION, TradeUpdate("trade_bust", found, None))
+    assert books.events() == ["execution_corrected"]
+    assert books.position().quantity == 50
+    with books.database.transaction() as connection:
+        row = corrections.fill_row(connection, fill.execution_id)
+        correct(connection, Correction(FILL, row, None), SESSION, "bust of a")
+        assert disagreements(connection, SESSION.account) == []
+        cash_usd = postings.balances(connection, SESSION.account).get((Book.CASH, ""))
+    assert books.position() == Position("SPY")
+    assert not cash_usd
+    assert (books.order("a").status, books.order("a").filled_quantity) == (OrderStatus.NEW, 0)
 
 
 def test_a_late_fill_of_a_cancelled_order_counts_and_leaves_it_cancelled(books: Books) -> None:

@@ -10,12 +10,13 @@ from tests.trading_core.gateway.conftest import Caller
 from trading_core.access.api_token import Scope
 from trading_core.broker.client import Broker
 from trading_core.clock import poll, seconds
+from trading_core.domain.shares import Shares
 
 CallerOf = Callable[[Scope], Caller]
 LIQUIDATE = "/api/v1/positions/liquidate"
 
 
-def held_at_exchange(core: Core) -> dict[str, int]:
+def held_at_exchange(core: Core) -> dict[str, Shares]:
     with Broker.of(core.settings) as broker:
         return {one.symbol: one.quantity for one in broker.positions()}
 

@@ -1,8 +1,7 @@
 """One account: cash, holdings, orders and executions, exact to the last decimal.
 
-Cash is the starting cash plus what was sold minus what was bought and the fees, without rounding,
-so it can be checked by adding up. Holdings keep average cost. The account lives from session to
-session.
+Cash is the starting cash plus sales and dividends minus purchases and fees, without rounding, so it
+can be checked by adding up. Holdings keep average cost. The account lives from session to session.
 """
 
 from collections.abc import Iterator
@@ -161,6 +160,11 @@ class Account:
         for order in self.open_orders():
             if order.request.symbol == symbol:
                 order.end(Status.CANCELED, order.updated_at)
+        self.activities.append(activity)
+
+    def pay(self, activity: Activity) -> None:
+        """Take the dollars of an activity into cash, or out of it."""
+        self.cash_ticks += activity.amount_usd * TICKS_PER_DOLLAR
         self.activities.append(activity)
 
     @property

@@ -10,7 +10,7 @@ class Activity:
     """One entry of the account's history that is no fill.
 
     Attributes:
-        kind: Alpaca's word: FEE or SPLIT.
+        kind: Alpaca's word: FEE, SPLIT or DIV.
         quantity: Shares gained or lost by it.
         amount_usd: Dollars gained, or paid when negative.
     """

@@ -39,7 +39,7 @@ class Holding:
             self.quantity, self.cost_basis_usd, signed, price_usd
         )
         realized_usd += self.realized_pnl_usd
-        return Holding(self.symbol, quantity, cost_usd, realized_usd)
+        return Holding(self.symbol, Decimal(quantity), cost_usd, realized_usd)
 
     def split(self, ratio: Decimal) -> "Holding":
         """Return the holding after each share became `ratio` shares."""

@@ -35,7 +35,7 @@ def insert(
             [trading_date for _, _, trading_date in told],
             [fill.symbol for fill, _, _ in told],
             [fill.side.value for fill, _, _ in told],
-            [fill.quantity for fill, _, _ in told],
+            [Decimal(fill.quantity) for fill, _, _ in told],
             [fill.price_usd for fill, _, _ in told],
             [fill.executed_at for fill, _, _ in told],
         ),
@@ -74,6 +74,15 @@ def of_account(connection: Connection, account: str) -> list[Fill]:
 def as_recorded(connection: Connection, account: str) -> list[Fill]:
     """Return all the account's fills in the order they reached our books; some come late."""
     return _read(connection, "account = %s", (account,), by="number")
+
+
+def numbered(connection: Connection, account: str) -> list[tuple[int, Fill]]:
+    """Return all the account's fills with their place in the order they reached our books."""
+    told = as_recorded(connection, account)
+    rows = connection.execute(
+        "SELECT number FROM fills WHERE account = %s ORDER BY number", (account,)
+    )
+    return [(row[0], fill) for row, fill in zip(rows, told, strict=True)]
 
 
 def count_of_day(connection: Connection, account: str, trading_date: date) -> int:

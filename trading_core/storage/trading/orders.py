@@ -21,6 +21,7 @@ from trading_core.domain.orders import (
     Side,
     TimeInForce,
 )
+from trading_core.domain.shares import Shares, shares
 
 _SELECT = """
 SELECT o.*, f.average_price_usd
@@ -34,7 +35,7 @@ _OPEN = "status IN ('intended', 'new', 'partially_filled')"
 
 
 # Strategy, symbol, side, quantity, type and limit price in dollars.
-Likeness = tuple[str, str, str, int, str, Decimal | None]
+Likeness = tuple[str, str, str, Shares, str, Decimal | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def record_intents(connection: Connection, intents: Sequence[Intent]) -> set[str
             [request.side.value for request in requests],
             [request.type.value for request in requests],
             [request.time_in_force.value for request in requests],
-            [request.quantity for request in requests],
+            [Decimal(request.quantity) for request in requests],
             [request.limit_price_usd for request in requests],
             [intent.signal_at for intent in intents],
         ),
@@ -170,32 +171,34 @@ def lock(connection: Connection, client_order_ids: Sequence[str]) -> None:
     )
 
 
-def record_execution(connection: Connection, client_order_id: str, quantity: int) -> OrderStatus:
+def record_execution(connection: Connection, client_order_id: str, quantity: Shares) -> OrderStatus:
     """Add executed shares to an order and return its status."""
     return record_executions(connection, {client_order_id: quantity})[client_order_id][0]
 
 
 def record_executions(
-    connection: Connection, quantities: Mapping[str, int]
-) -> dict[str, tuple[OrderStatus, int]]:
+    connection: Connection, quantities: Mapping[str, Shares]
+) -> dict[str, tuple[OrderStatus, Shares]]:
     """Add executed shares to orders; return each one's status, and all that is filled of it."""
     rows = connection.execute(
         "UPDATE orders SET filled_quantity = filled_quantity + more.shares, status = CASE"
         "   WHEN filled_quantity + more.shares = quantity THEN 'filled'"
         "   WHEN status IN ('canceled', 'expired') THEN status"
         "   ELSE 'partially_filled' END"
-        " FROM unnest(%s::text[], %s::bigint[]) AS more (id, shares)"
+        " FROM unnest(%s::text[], %s::numeric[]) AS more (id, shares)"
         " WHERE client_order_id = more.id RETURNING client_order_id, status, filled_quantity",
-        (list(quantities), list(quantities.values())),
+        (list(quantities), [Decimal(more) for more in quantities.values()]),
     )
-    return {str(order_id): (OrderStatus(status), filled) for order_id, status, filled in rows}
+    return {
+        str(order_id): (OrderStatus(status), shares(filled)) for order_id, status, filled in rows
+    }
 
 
 def record_end(
     connection: Connection,
     client_order_id: str,
     end: OrderStatus,
-    filled_quantity: int,
+    filled_quantity: Shares,
     reason: str,
 ) -> bool:
     """Write down that an open order was cancelled, expired or rejected; return whether it changed.
@@ -307,7 +310,7 @@ def _order(row: Mapping[str, Any]) -> Order:
         client_order_id=row["client_order_id"],
         symbol=row["symbol"],
         side=Side(row["side"]),
-        quantity=row["quantity"],
+        quantity=shares(row["quantity"]),
         type=OrderType(row["type"]),
         limit_price_usd=row["limit_price_usd"],
         time_in_force=TimeInForce(row["time_in_force"]),
@@ -316,7 +319,7 @@ def _order(row: Mapping[str, Any]) -> Order:
         request=request,
         status=OrderStatus(row["status"]),
         exchange_order_id=row["exchange_order_id"],
-        filled_quantity=row["filled_quantity"],
+        filled_quantity=shares(row["filled_quantity"]),
         filled_average_price_usd=row["average_price_usd"],
         submitted_at=row["signal_at"],
         strategy=row["strategy"],

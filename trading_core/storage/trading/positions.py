@@ -8,6 +8,7 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 from trading_core.domain.positions import Position
+from trading_core.domain.shares import shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def for_update(connection: Connection, account: str, symbols: Iterable[str]) -> 
         " WHERE account = %s AND symbol = ANY(%s) ORDER BY symbol FOR UPDATE",
         (account, wanted),
     )
-    return {row[0]: Position(*row) for row in rows}
+    return {row[0]: Position(row[0], shares(row[1]), *row[2:]) for row in rows}
 
 
 def save(connection: Connection, account: str, changed: Sequence[Position]) -> None:
@@ -52,7 +53,7 @@ def save(connection: Connection, account: str, changed: Sequence[Position]) -> N
         " WHERE account = %s AND positions.symbol = new.symbol",
         (
             [position.symbol for position in changed],
-            [position.quantity for position in changed],
+            [Decimal(position.quantity) for position in changed],
             [position.cost_basis_usd for position in changed],
             [position.realized_pnl_usd for position in changed],
             account,
@@ -78,7 +79,10 @@ def of_account(connection: Connection, account: str) -> list[MarkedPosition]:
             (account,),
         )
         return [
-            MarkedPosition(price_usd=row.pop("current_price_usd"), position=Position(**row))
+            MarkedPosition(
+                price_usd=row.pop("current_price_usd"),
+                position=Position(**{**row, "quantity": shares(row["quantity"])}),
+            )
             for row in cursor.fetchall()
         ]
 

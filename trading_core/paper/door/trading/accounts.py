@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, time
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
@@ -22,6 +22,8 @@ from trading_core.paper.orders.order import Execution, derived_id
 from trading_core.paper.orders.refusals import unprocessable
 from trading_core.paper.venue import Venue
 
+_TRADES = frozenset({"FILL"})
+_BESIDE_TRADES = frozenset({"FEE", "SPLIT", "DIV"})
 _MULTIPLIERS = ("1", "2", "4")
 # Settings that a client's library may still send, and that no longer mean anything.
 _RETIRED = frozenset({"dtbp_check", "pdt_check"})
@@ -34,6 +36,7 @@ class ActivitiesQuery(BaseModel):
     """Which part of the history is asked for, in Alpaca's parameters."""
 
     activity_types: str | None = None
+    category: Literal["trade_activity", "non_trade_activity"] | None = None
     after: str = FAR_PAST
     until: str = FAR_FUTURE
     direction: Direction = "desc"
@@ -79,26 +82,31 @@ def add_activities(routes: APIRouter, venue: Venue) -> None:
     async def of_one_type(
         activity_type: str, query: Annotated[ActivitiesQuery, Query()]
     ) -> list[Body]:
-        return query.answer(_rows(venue.current().account, {activity_type}))
+        return query.answer(_rows(venue.current().account, frozenset({activity_type})))
 
     @routes.get("/v2/account/activities")
     async def of_all_types(query: Annotated[ActivitiesQuery, Query()]) -> list[Body]:
         types = query.activity_types
-        wanted = None if types is None else set(types.split(","))
+        if types is not None:
+            wanted = frozenset(types.split(","))
+        elif query.category is not None:
+            wanted = _TRADES if query.category == "trade_activity" else _BESIDE_TRADES
+        else:
+            wanted = _TRADES | _BESIDE_TRADES
         return query.answer(_rows(venue.current().account, wanted))
 
 
-def _rows(account: Account, wanted: set[str] | None) -> list[_Row]:
+def _rows(account: Account, wanted: frozenset[str]) -> list[_Row]:
     """Return the account's history in the order it happened."""
     found: list[_Row] = []
-    if wanted is None or "FILL" in wanted:
+    if "FILL" in wanted:
         found += [(execution.at, execution) for execution in account.executions]
-    if wanted is None or "FEE" in wanted:
+    if "FEE" in wanted:
         found += [(e.at, _fee(account, e)) for e in account.executions if e.fee_ticks]
     found += [
         (datetime.combine(activity.on, time(0), UTC), activity)
         for activity in account.activities
-        if wanted is None or activity.kind in wanted
+        if activity.kind in wanted
     ]
     return sorted(found, key=lambda row: row[0])
 

@@ -71,6 +71,8 @@ CATALOGUE: tuple[Metric, ...] = (
         "Time of one pre-trade check.",
         buckets=_CHECK_BUCKETS_SECONDS,
     ),
+    Metric("queue_depth", "gauge", "Calls with signals that wait for the group before them."),
+    Metric("pending_order_age_seconds", "gauge", "Age in market time of the oldest open order."),
     Metric("risk_circuit_breaker_active", "gauge", "1 while the circuit breaker is open."),
     Metric(
         "risk_circuit_breaker_opened_seconds",

@@ -140,7 +140,7 @@ class LimitsWord(Word):
 
     limits: Annotated[dict[LimitName, LimitValue], Field(min_length=1, max_length=40)]
     until: AwareDatetime | None = None
-    approved_by: Annotated[str, Field(max_length=200)] = ""
+    approved_by: Line | Literal[""] = ""
 
 
 class KeyWord(Word):

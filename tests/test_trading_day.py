@@ -1,4 +1,4 @@
-"""The main job on real input: one trading day from bell to bell, and the same day again."""
+"""The main job on real input: one trading day and again; days in a row with nobody there."""
 
 import re
 from datetime import date
@@ -6,14 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from deployments.orchestrator import Orchestrator
+from deployments.planned_day import held_runs
 from tests.deployments.fix_desk import clear_desk
 from tests.faults.session import at_exchange, executions, query, recorded, session_on
 from tests.fix_stack import Stack
 from trading_core.broker.client import Broker
+from trading_core.clock import EXCHANGE_ZONE
 
 pytestmark = [pytest.mark.slow, pytest.mark.real_bars]
 
 DAY = date(2013, 10, 7)
+_DAYS_WITHIN_SECONDS = 1200
 
 
 @pytest.mark.timeout(600)
@@ -43,6 +47,52 @@ def test_the_day_of_2013_10_07_closes_to_the_cent_and_comes_out_the_same_again(
 
     assert again != account
     assert recorded(stack, again) == first
+
+
+@pytest.mark.timeout(900)
+def test_on_thanksgiving_nothing_runs_and_the_half_day_after_it_is_planned_and_closed(
+    stack: Stack,
+) -> None:
+    clear_desk(stack)
+    days = stack.tradeops(
+        *("days", "--from", "2013-11-28", "--to", "2013-11-29", "--symbols", "ACME,BOLT"),
+        within_seconds=_DAYS_WITHIN_SECONDS,
+    )
+
+    assert days.returncode == 0, days.stdout + days.stderr
+    assert "Thursday 2013-11-28: no session, Thanksgiving; nothing runs" in days.stdout
+    account = newest_account(stack)
+    assert closed_days(stack, account)[-1] == date(2013, 11, 29)
+    assert_run_as_planned(stack, f"{account} on 2013-11-29", reviews=6, closed="13:05")
+
+
+def newest_account(stack: Stack) -> str:
+    ((account,),) = query(stack, "SELECT coalesce(max(account), '') FROM trading_days")
+    return str(account)
+
+
+def closed_days(stack: Stack, account: str) -> list[object]:
+    rows = query(
+        stack,
+        "SELECT trading_date FROM trading_days WHERE account = %s AND closed_at IS NOT NULL"
+        " ORDER BY trading_date",
+        account,
+    )
+    return [day for (day,) in rows]
+
+
+def assert_run_as_planned(stack: Stack, plan: str, *, reviews: int, closed: str) -> None:
+    """Every run of the plan was begun by itself and is done, at the hours of that day."""
+    with Orchestrator.of(stack.settings) as orchestrator:
+        runs = held_runs(orchestrator, plan)
+    assert {one.run.state for one in runs} == {"COMPLETED"}, runs
+    assert [one.runbook for one in runs] == [
+        "pre-market-checklist",
+        "market-open-checklist",
+        *["market-hours-review"] * reviews,
+        "end-of-day",
+    ]
+    assert f"{runs[-1].planned.due_at.astimezone(EXCHANGE_ZONE):%H:%M}" == closed
 
 
 def assert_equal_to_the_exchange(stack: Stack, account: str) -> None:

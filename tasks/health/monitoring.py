@@ -1,5 +1,8 @@
 """The eyes on the system: Prometheus, and whether it sees every service."""
 
+import re
+from typing import Any
+
 from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
 from requests import RequestException
@@ -52,23 +55,52 @@ def check_scraping(settings: Settings) -> CheckResult:
     return as_result(measure_monitoring(settings))
 
 
+@check(within=seconds(8))
+def check_alert_chain(settings: Settings) -> CheckResult:
+    """Hear the alert that always fires, at the far end of the chain (DAY-01).
+
+    It goes the way of a real one every few seconds, and nothing has to be sent for it. Silence is a
+    warning: trading needs no alerts, people do.
+    """
+    expected = "the alert that always fires arrives at the alert gateway"
+    try:
+        heard = _alerting(settings)
+    except (TradingError, LookupError, TypeError) as error:
+        return CheckResult(Verdict.WARN, f"the alert gateway did not tell: {error}", expected)
+    return CheckResult(Verdict.PASS if heard["ok"] else Verdict.WARN, heard["detail"], expected)
+
+
+@action
+def ensure_canary_arrived(settings: Settings) -> Change[None] | Unchanged[None]:
+    """Have one marked alert of the day fire, and see it come back to the gateway (MON-04).
+
+    Where alerting is not heard of at all there is nothing to prove, and the checklist says so.
+    """
+    test = f"canary-{re.sub('[^A-Za-z0-9]+', '-', current_run().subject)}"
+    try:
+        heard = bool(_alerting(settings)["ok"])
+    except (TradingError, LookupError, TypeError):
+        heard = False
+    if not heard:
+        return Unchanged("alerting is not heard of here: no canary was sent")
+    return Change(
+        does=f"send the test alert {test}",
+        act=lambda _fence: _request_test(settings, test),
+        holds=lambda: _has_arrived(settings, test),
+        within=_ARRIVES_WITHIN,
+    ).unless_shown(f"the test {test} had arrived")
+
+
 @action
 def ensure_test_alert_arrived(settings: Settings) -> Change[None] | Unchanged[None]:
     """Have a test alert fire, and see it come back to the gateway the way a real one does."""
     test = current_run().subject
-
-    def arrived() -> bool:
-        with Peer(settings, "alert_gateway") as gateway:
-            return bool(gateway.get(f"/test-alerts/{test}")["received_at"])
-
-    if arrived():
-        return Unchanged(f"the test {test} had arrived")
     return Change(
         does=f"send the test alert {test}",
         act=lambda _fence: _request_test(settings, test),
-        holds=arrived,
+        holds=lambda: _has_arrived(settings, test),
         within=_ARRIVES_WITHIN,
-    )
+    ).unless_shown(f"the test {test} had arrived")
 
 
 @check
@@ -90,12 +122,28 @@ def check_alerting(settings: Settings) -> CheckResult:
     """Ask the alert gateway whether the alert that always fires still arrives."""
     expected = "the dead man's switch is heard"
     try:
-        with Peer(settings, "alert_gateway") as gateway:
-            _, answer = gateway.look("/health/detailed")
-        heard = answer["checks"]["alerting"]
+        heard = _alerting(settings)
     except (TradingError, LookupError, TypeError) as error:
         return CheckResult(Verdict.UNKNOWN, f"the alert gateway did not tell: {error}", expected)
     return CheckResult(Verdict.PASS if heard["ok"] else Verdict.FAIL, heard["detail"], expected)
+
+
+def _alerting(settings: Settings) -> dict[str, Any]:
+    """Return what the alert gateway says of the alert that always fires.
+
+    Raises:
+        Unreachable: It does not answer.
+        LookupError: It says nothing of it.
+    """
+    with Peer(settings, "alert_gateway") as gateway:
+        _, answer = gateway.look("/health/detailed")
+    found: dict[str, Any] = answer["checks"]["alerting"]
+    return found
+
+
+def _has_arrived(settings: Settings, test: str) -> bool:
+    with Peer(settings, "alert_gateway") as gateway:
+        return bool(gateway.get(f"/test-alerts/{test}")["received_at"])
 
 
 def _request_test(settings: Settings, test: str) -> None:

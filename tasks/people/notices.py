@@ -8,7 +8,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from infra.slack import Slack, say_at_once, send_due
-from tasks.kernel import Checklist, current_run
+from tasks.kernel import Checklist, Verdict, current_run
 from tasks.kernel.evidence import say, show_table, show_text, warn
 from tasks.people.findings import rows_of
 from trading_core.errors import Unreachable
@@ -80,9 +80,42 @@ def notify_emergency(settings: Settings, operations: Database, words: str) -> No
         say(f"rehearsal: people would be told: {words}")
         return
     warn(words)
+    _say_to_all(settings, operations, "emergency", words)
+
+
+@task(cache_policy=NO_CACHE)
+def notify_readiness(settings: Settings, operations: Database, checklist: Checklist) -> None:
+    """Tell people whether they may trade today, and when not, exactly why (DAY-01)."""
+    run = current_run()
+    bad = [line for line in checklist.lines if line.result.verdict is not Verdict.PASS]
+    good = len(checklist.lines) - len(bad)
+    words = [f"{run.runbook} of {run.subject}: {checklist.readiness}, {good} lines passed"]
+    words += [f"{one.result.verdict} {one.name}: {one.result.found}" for one in bad]
+    if not checklist.is_ready:
+        words.append("Trading stays disabled. Repair what is red, then run the checklist again.")
+    if run.dry_run:
+        say(f"rehearsal: people would be told: {words[0]}")
+        return
+    _say_to_all(settings, operations, "readiness", "\n".join(words))
+
+
+@task(cache_policy=NO_CACHE)
+def notify_canary(settings: Settings, operations: Database, canary: Checklist) -> None:
+    """Tell people by another way when the alert of the day did not arrive (MON-04)."""
+    found = "; ".join(line.result.found for line in canary.lines)
+    if canary.is_ready:
+        say(f"canary alert: {found}")
+        return
+    words = f"ALERTING IS DOWN: the canary alert did not arrive: {found}"
+    warn(words)
+    _say_to_all(settings, operations, "alerting", words)
+
+
+def _say_to_all(settings: Settings, operations: Database, entry: str, words: str) -> None:
+    """Write a message down and send it; without a database it is only sent."""
     try:
         with operations.transaction() as connection:
-            notices.write(connection, run.run_id, "emergency", words)
+            notices.write(connection, current_run().run_id, entry, words)
         send_due(operations, Slack.of(settings))
     except Unreachable:
         if trouble := say_at_once(Slack.of(settings), words):

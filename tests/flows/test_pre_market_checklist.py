@@ -23,6 +23,7 @@ LINES = [
     "disk",
     "circuit breaker",
     "monitoring",
+    "alert chain",
     "risk limits and P&L",
     "overnight positions",
     "data feeds",

@@ -37,14 +37,14 @@ def test_coverage_names_every_id_and_who_covers_it() -> None:
     table = _output("coverage")
     for entry in catalogue().entries:
         assert f"│ {entry.id}" in table
-    assert re.search(r"DAY-01 .*partly: pre-market-checklist", table)
+    assert re.search(r"HLT-13 .*partly: pre-market-checklist", table)
     assert re.search(r"DAT-12 .*end-of-day", table)
 
 
 def test_coverage_missing_leaves_out_what_is_covered() -> None:
     table = _output("coverage", "--missing")
     assert "│ DAT-12" not in table
-    assert "│ DAY-01" in table
+    assert "│ HLT-13" in table
 
 
 def test_coverage_counts_add_up() -> None:

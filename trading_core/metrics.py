@@ -125,6 +125,7 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("wal_archive_offsite_pending", "gauge", "Closed segments the bucket does not have yet."),
     Metric("wal_archive_restarts_total", "counter", "Times the receiver of the log was started."),
     Metric("wal_archive_failures_total", "counter", "What went wrong, by what did.", ("part",)),
+    Metric("health_score", "gauge", "Weighted share of what is healthy, 0 to 100; NaN: unknown."),
     Metric("db_pool_in_use_ratio", "gauge", "Share of database connections in use."),
 )
 

@@ -74,6 +74,8 @@ def build_app(
             yield
 
     app = FastAPI(title=name, docs_url=None, redoc_url=None, lifespan=lifespan)
+    # What a service tells at `/health` beside how it is.
+    app.state.health_facts = dict
     app.state.control_token = settings.secret("control_token").get_secret_value()
     app.add_middleware(_Measured, metrics=metrics)
     _answer_errors_in_words(app, metrics)
@@ -134,7 +136,8 @@ def _add_health(app: FastAPI, name: str, checks: Mapping[str, Check]) -> None:
     def health(response: Response) -> dict[str, Any]:
         ok, _ = measure()
         response.status_code = 200 if ok else 503
-        return {"service": name, "status": "ok" if ok else "degraded"}
+        facts: dict[str, Any] = app.state.health_facts()
+        return {"service": name, "status": "ok" if ok else "degraded", **facts}
 
     @app.get("/health/detailed")
     def health_detailed(response: Response) -> dict[str, Any]:

@@ -1,26 +1,19 @@
-"""`tradeops up`, `down` and `status`: the embedded stack.
+"""`tradeops up` and `down`: the embedded stack.
 
 The stack is imported inside the functions: no other command has to wait for its libraries.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from infra.embedded.steps import Observer, Progress
 from trading_core.clock import stopwatch_seconds
 from trading_core.services import SERVICES
 from trading_core.settings import Settings
-
-if TYPE_CHECKING:
-    from infra.embedded.stack import ServiceStatus
 
 _FRONT_DOORS = ("gateway", "prefect_server", "prometheus")
 
@@ -29,7 +22,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(up)
     app.command()(down)
-    app.command()(status)
 
 
 def up(
@@ -70,28 +62,6 @@ def down() -> None:
     console.print(f"down in {took}: {count} processes stopped" if count else "nothing was running")
 
 
-def status(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="For programs: a list of objects.")
-    ] = False,
-) -> None:
-    """Show every service: what it is doing, and whether it proves to be ready."""
-    from infra.embedded import stack
-    from infra.sites import site
-
-    home = Settings.read()
-    asleep = site.asleep(home)
-    services = tuple(one for one in stack.status(home) if one.name not in asleep)
-    if asleep:  # the other site is in use
-        services += stack.status(site.in_use(home))
-    if as_json:
-        typer.echo(json.dumps([asdict(one) for one in services], indent=2))
-    else:
-        Console(highlight=False).print(_table(services))
-    if not all(one.ready for one in services):
-        raise typer.Exit(1)
-
-
 @contextmanager
 def _shown(console: Console, settings: Settings, word: str) -> Iterator[Observer]:
     """Print a line for every step that is done; on a terminal, name those under way as well."""
@@ -111,17 +81,3 @@ def _shown(console: Console, settings: Settings, word: str) -> Iterator[Observer
             line.update(f"waiting for {', '.join(under_way) or 'what is next'}")
 
         yield observe
-
-
-def _table(services: "tuple[ServiceStatus, ...]") -> Table:
-    table = Table("service", "state", "pid", "up", "ready", "address")
-    for one in services:
-        table.add_row(
-            one.name,
-            one.state,
-            str(one.pid or ""),
-            str(timedelta(seconds=one.uptime_seconds)) if one.pid else "",
-            "[green]yes[/]" if one.ready else "[red]no[/]",
-            one.address,
-        )
-    return table

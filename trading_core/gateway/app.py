@@ -22,6 +22,7 @@ from trading_core.gateway.answers.orders import OrderAnswers
 from trading_core.gateway.answers.records import RecordAnswers
 from trading_core.gateway.answers.services import ServiceAnswers
 from trading_core.gateway.answers.session import SessionAnswers
+from trading_core.gateway.answers.system import SystemAnswers
 from trading_core.gateway.answers.trading import TradingAnswers
 from trading_core.gateway.door import Door
 from trading_core.gateway.gatekeeper import Gatekeeper
@@ -30,6 +31,7 @@ from trading_core.gateway.minute import steps_of
 from trading_core.gateway.router import Handlers, router_of
 from trading_core.gateway.session import SessionDriver
 from trading_core.gateway.session_file import SessionFile
+from trading_core.gateway.system_watch import SystemWatch
 from trading_core.health import Health
 from trading_core.metrics import Metrics
 from trading_core.peers import Peer
@@ -81,6 +83,7 @@ def gateway_app(settings: Settings) -> FastAPI:
         metrics=parts.metrics,
         running=parts.running(),
     )
+    app.state.health_facts = parts.watch.facts
     app.include_router(router_of(parts.door, parts.handlers()))
     _add_health(app, settings)
     return app
@@ -114,6 +117,7 @@ class _Parts:
             ).observe,
         )
         clock = SystemClock()
+        self.watch = SystemWatch(settings, self.metrics)
         self.mode = KnownMode(settings, self.executor)
         self.door = Door(Gatekeeper(self.book, clock), self.mode, self.log, clock, self.metrics)
         self.metrics.gauge("api_calls_undelivered").set_function(self.log.spool.count)
@@ -131,6 +135,7 @@ class _Parts:
             **ServiceAnswers(self._settings).handlers(),
             **RecordAnswers(self.trading, broker).handlers(),
             **LimitsAnswers(self.trading, self.book).handlers(),
+            **SystemAnswers(self.watch).handlers(),
             **AccessAnswers(self.operations, self.book).handlers(),
         }
 
@@ -141,6 +146,7 @@ class _Parts:
                 opened.enter_context(part)
             opened.callback(self.door.close)
             opened.callback(self.driver.close)
+            opened.enter_context(self.watch.running())
             self.driver.resume()
             yield
 

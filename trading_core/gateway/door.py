@@ -84,7 +84,7 @@ class Door:
             await self._put_on_record(endpoint, turned.caller, turned.refusal)
             return self._counted(turned.refusal).answer()
         except Refusal as refusal:
-            return self._counted(refusal).answer()
+            return _challenged(endpoint, self._counted(refusal).answer())
 
     async def in_threads(self, endpoint: Endpoint, work: Callable[[], T]) -> T:
         """Do blocking work where it delays none of the other kind."""
@@ -206,6 +206,13 @@ class Door:
             yield
         finally:
             self._keys_under_way.discard(place)
+
+
+def _challenged(endpoint: Endpoint, answer: Response) -> Response:
+    """Have a browser ask its user for the token."""
+    if endpoint.page and answer.status_code == 401:
+        answer.headers["WWW-Authenticate"] = 'Basic realm="tradeops: a token, as the password"'
+    return answer
 
 
 async def _answered(request: Request, answering: Answering) -> Response:

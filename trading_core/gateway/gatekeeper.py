@@ -1,5 +1,7 @@
 """Who comes in: a token in force, not too often, with the scope that the endpoint needs."""
 
+import base64
+import binascii
 from collections.abc import Mapping
 
 from trading_core.access.api_token import Caller
@@ -38,8 +40,8 @@ class Gatekeeper:
             Refusal: 401, nobody we know; 429, too often.
             Turned: Somebody we know, whose token has ended (401) or lacks the scope (403).
         """
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        caller = self._book.holder(token.strip()) if scheme.lower() == "bearer" else None
+        token = _token(endpoint, headers.get("authorization", ""))
+        caller = None if token is None else self._book.holder(token)
         if caller is None:
             raise no_token()
         if wait_seconds := self._wait_seconds(endpoint, caller):
@@ -55,3 +57,16 @@ class Gatekeeper:
         if endpoint.protective:
             return self._protective.wait_seconds(caller.id, _PROTECTIVE_CALLS_PER_MINUTE)
         return self._ordinary.wait_seconds(caller.id, caller.calls_per_minute)
+
+
+def _token(endpoint: Endpoint, authorization: str) -> str | None:
+    """Return the token a call carries; a browser can only carry it as a password."""
+    scheme, _, said = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return said.strip()
+    if scheme.lower() != "basic" or not endpoint.page:
+        return None
+    try:
+        return base64.b64decode(said.strip(), validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        return None

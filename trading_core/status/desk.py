@@ -1,10 +1,11 @@
 """What a trader asks first: may orders leave, how is the day, what is held."""
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from trading_core.clock import seconds
+from trading_core.clock import EXCHANGE_ZONE, seconds
 from trading_core.errors import TradingError
 from trading_core.peers import Peer
 from trading_core.settings import Settings
@@ -100,7 +101,11 @@ def _session(gateway: dict[str, Any]) -> str:
         return _UNKNOWN
     if not told.get("session_id"):
         return "none is open"
-    return f"{told['session_id']}, {told['state']}"
+    words = f"{told['source']} {told['date']}, {told['state']}"
+    if not told.get("now"):
+        return words
+    now = datetime.fromisoformat(told["now"]).astimezone(EXCHANGE_ZONE)
+    return f"{words}, {now:%H:%M} New York"
 
 
 def _pnl(risk: dict[str, Any]) -> str:

@@ -145,8 +145,13 @@ def test_status_tells_a_program_and_a_script_what_is_missing(stack: Stack) -> No
     assert poll(lambda: supervisor.processes()["strategy_engine"].is_down, within=seconds(30))
     answer = stack.tradeops("status", "--json")
     assert answer.returncode == 1
-    found = {one["name"]: one for one in json.loads(answer.stdout)}
-    assert found["strategy_engine"]["state"] == "STOPPED"
-    assert found["strategy_engine"]["ready"] is False
+    found = {one["name"]: one for one in json.loads(answer.stdout)["services"]}
+    assert [name for name, one in found.items() if not one["ready"]] == ["strategy_engine"]
+    assert found["strategy_engine"]["verdict"] == "critical"
     assert stack.tradeops("up").returncode == 0
-    assert stack.tradeops("status").returncode == 0
+    [services] = [
+        part
+        for part in json.loads(stack.tradeops("status", "--json").stdout)["parts"]
+        if part["name"] == "services"
+    ]
+    assert services["verdict"] == "healthy", services

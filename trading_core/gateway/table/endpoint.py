@@ -38,6 +38,8 @@ class Endpoint:
             what only looks is allowed in every mode.
         repeatable: Doing it twice is doing it once, so a call that was cut off is done again under
             its key. The others are answered: look first.
+        page: It answers a page for a browser, which carries its token as a password (HTTP Basic,
+            any user name).
         secret_answer: The answer's field `token` is shown once, and never written down.
         media_type: What the answer is, where it is not JSON.
         covers: Ids of the catalogue.
@@ -54,6 +56,7 @@ class Endpoint:
     repeatable: bool = False
     secret_answer: bool = False
     media_type: str = ""
+    page: bool = False
     covers: tuple[str, ...] = ()
 
     @property

@@ -14,6 +14,21 @@ from trading_core.gateway.words import (
 KNOWLEDGE: tuple[Endpoint, ...] = (
     Endpoint(
         "GET",
+        "/api/v1/system",
+        "The whole system as it was looked at last: verdict, score, every line.",
+        Scope.READ,
+        covers=("API-14",),
+    ),
+    Endpoint(
+        "GET",
+        "/status/page",
+        "The same as a page for a browser; the token is asked for as a password.",
+        Scope.READ,
+        page=True,
+        media_type="text/html",
+    ),
+    Endpoint(
+        "GET",
         "/api/v1/broker/status",
         "Whether the broker answers, and its clock.",
         Scope.READ,

@@ -69,6 +69,7 @@ bench: $(VENV)/dev.stamp $(VENV)/engine.stamp ## measure the engine and how fast
 	@cd rust_ext/benches/peer && CARGO_TARGET_DIR=../../target/peer cargo run --release --locked --quiet -- $(WORKLOADS) $(or $(ROUNDS),1)
 	@cd rust_ext && cargo bench --locked --quiet --bench engine
 	@$(BIN)/python -m trading_core.gateway.bench
+	@$(BIN)/python -m trading_core.bars.bench
 
 clean: down ## remove what make built; the state of the stack in var stays
 	rm -rf $(VENV) rust_ext/target trading_core/_engine*.so .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -51,7 +51,7 @@ def require_known(runbook: str, values: Mapping[str, Any], schema: Schema) -> No
 
 
 def _value(text: str, schema: Schema) -> Any:
-    """Read a word as JSON unless the parameter is text, or the word is no JSON."""
+    """Read a word as JSON unless the parameter is text, or the word is no JSON: A,B is a list."""
     kinds = {schema.get("type")} | {kind.get("type") for kind in schema.get("anyOf", ())}
     if "null" in kinds and text in ("", "null"):
         return None
@@ -60,4 +60,4 @@ def _value(text: str, schema: Schema) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        return text
+        return text.split(",") if "array" in kinds else text

@@ -103,6 +103,22 @@ class Settings(BaseSettings):
     backup_market_data_feed: str = Field(
         default="sip", pattern="^[a-z_]{1,20}$", description="Which of its feeds is the backup."
     )
+    market_data_requests_per_minute: int = Field(
+        default=200,
+        ge=1,
+        le=10_000,
+        description="How often a provider's REST API may be asked when history is filled.",
+    )
+    bar_reference_dir: Path | None = Field(
+        default=None,
+        description="Directory with factor_files/ and map_files/: splits and names of symbols.",
+    )
+    bar_days_kept: int = Field(
+        default=730,
+        ge=1,
+        le=36_500,
+        description="How many days of minute bars are kept, in the database and in parquet.",
+    )
     feed_silent_seconds_max: float = Field(
         default=30.0,
         gt=0,

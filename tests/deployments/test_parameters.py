@@ -13,6 +13,7 @@ _SCHEMA: dict[str, Any] = {
         "dry_run": {"type": "boolean"},
         "reason": {"type": "string"},
         "minutes": {"type": "integer"},
+        "symbols": {"type": "array", "items": {"type": "string"}},
     },
     "required": ["reason"],
 }
@@ -28,6 +29,8 @@ _SCHEMA: dict[str, Any] = {
         ("reason=", ""),
         ("trading_date=2013-10-07", "2013-10-07"),
         ("trading_date=null", None),
+        ("symbols=AIG,SPY", ["AIG", "SPY"]),
+        ('symbols=["AIG"]', ["AIG"]),
         ("minutes=soon", "soon"),  # the server says what is wrong with it
     ],
 )

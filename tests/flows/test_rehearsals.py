@@ -34,6 +34,7 @@ GIVEN: Mapping[str, Any] = {
     "break_id": "BRK-000000000000",
     "owner": "operations",
     "file": "trades.csv",
+    "symbols": ("ACME", "BOLT", "CRUX", "DYNE"),
 }
 # Services write these by themselves: the executor's lease, a sign of life, alerts of the hour.
 LIVE = {"writer_leases", "heartbeat", "alert_episodes"}

@@ -1,6 +1,6 @@
 """The market data API over REST: the backup of the stream, and the way to what was missed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -10,6 +10,7 @@ from trading_core.domain.market import Bar, Quote
 from trading_core.settings import Settings
 
 _BARS_PER_PAGE = 10_000
+Pace = Callable[[Callable[[], Any]], Any]
 
 
 class MarketDataApi:
@@ -17,12 +18,16 @@ class MarketDataApi:
 
     Args:
         feed: Which of the provider's feeds: `iex`, `sip`, ...; None: its own choice.
+        pace: Asks, and decides when; the default asks at once.
 
     Every method raises `Unreachable`, `ConfigurationError` and `CheckFailed` as
     `contract.TradingApi` says.
     """
 
-    def __init__(self, endpoint: Endpoint, feed: str | None = None) -> None:
+    def __init__(
+        self, endpoint: Endpoint, feed: str | None = None, pace: Pace = lambda ask: ask()
+    ) -> None:
+        self._pace = pace
         self._door = Door(endpoint)
         self._feed = {} if feed is None else {"feed": feed}
 
@@ -61,5 +66,5 @@ class MarketDataApi:
         return answers.read_quotes(self._answer("/v2/stocks/quotes/latest", query))
 
     def _answer(self, path: str, params: dict[str, str]) -> Any:
-        answer = self._door.ask("GET", path, params=params | self._feed)
+        answer = self._pace(lambda: self._door.ask("GET", path, params=params | self._feed))
         return answer.raised() if isinstance(answer, Denied) else answer

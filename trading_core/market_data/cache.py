@@ -6,7 +6,7 @@ failure it is left alone for a while.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Self
 
 import redis
@@ -80,6 +80,15 @@ class Cache:
             return False
         return True
 
+    def shown(self) -> dict[str, dict[str, str]]:
+        """Return what is shown of each symbol, by key. Raises `redis.RedisError`."""
+        keys: list[Any] = sorted(self._redis.scan_iter(f"{CHANNEL}:*", count=1000))
+        return {str(key, "utf-8"): _words(self._redis.hgetall(key)) for key in keys}
+
+    def forget(self, keys: Collection[str]) -> int:
+        """Take symbols down by their keys; return how many. Raises `redis.RedisError`."""
+        return int(self._redis.delete(*keys)) if keys else 0
+
     def health(self) -> Health:
         """Return whether Redis answers now; the service does without it."""
         try:
@@ -98,6 +107,10 @@ def _password(settings: Settings) -> str | None:
     if not (settings.secrets_dir / "redis_password").exists():
         return None
     return settings.secret("redis_password").get_secret_value()
+
+
+def _words(fields: dict[Any, Any]) -> dict[str, str]:
+    return {str(name, "utf-8"): str(value, "utf-8") for name, value in fields.items()}
 
 
 def _key(symbol: str) -> str:

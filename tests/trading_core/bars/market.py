@@ -1,13 +1,17 @@
 """Bars of a quiet market, made from a seed, for planting one fault at a time."""
 
-from datetime import date, datetime
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from trading_core.bars.columns import PRICES, frame
+from trading_core.bars.columns import PRICES, TICKS_PER_USD, frame
 from trading_core.bars.grid import Grid
+from trading_core.domain.market import Bar
 from trading_core.paper.market.bar_files import load_bar_files
 from trading_core.paper.market.hours import trading_days
 
@@ -53,3 +57,20 @@ def recorded_market(directory: Path, days: tuple[date, ...]) -> pd.DataFrame:
                 prices = (bar.prices.open, bar.prices.high, bar.prices.low, bar.prices.close)
                 rows.append((symbol, tape.starts_at(minute), *prices, bar.volume, "files"))
     return frame(sorted(rows))
+
+
+def bars_of(columns: pd.DataFrame) -> list[Bar]:
+    """Return bars one by one, with prices in dollars."""
+    rows: Iterable[Any] = columns.itertuples(index=False)
+    return [
+        Bar(
+            symbol=str(row.symbol),
+            started_at=row.started_at.to_pydatetime().astimezone(UTC),
+            open_usd=Decimal(row.open_ticks) / TICKS_PER_USD,
+            high_usd=Decimal(row.high_ticks) / TICKS_PER_USD,
+            low_usd=Decimal(row.low_ticks) / TICKS_PER_USD,
+            close_usd=Decimal(row.close_ticks) / TICKS_PER_USD,
+            volume=row.volume,
+        )
+        for row in rows
+    ]

@@ -20,7 +20,7 @@ _CONNECTED_WITHIN = seconds(45)
 
 @check
 def check_data_feeds(core: Core, broker: TradingApi) -> CheckResult:
-    """Ask for both feeds, and for the age of each symbol's last quote."""
+    """Have both feeds proven, stream and REST door; measure the age of each symbol's last quote."""
     is_open = broker.clock().is_open
     age_seconds_max = QUOTE_AGE_SECONDS_MAX if is_open else QUOTE_AGE_CLOSED_SECONDS_MAX
     status = core.feeds()
@@ -33,11 +33,15 @@ def check_data_feeds(core: Core, broker: TradingApi) -> CheckResult:
         if one.age_seconds is not None and one.age_seconds > age_seconds_max
     ]
     words = [f"{' and '.join(usable) or 'neither feed'} usable"]
+    lame = [one for one in status.feeds if not (one.connected and one.answers)]
+    words += [f"{one.name}: {one.detail}" for one in lame]
+    reserve = [one.name for one in status.feeds if one.active and one.name != "primary"]
+    words += [f"listening to {name}" for name in reserve]
     words += [f"no quote of {', '.join(silent)}"] if silent else []
     words += [f"old quotes: {', '.join(old)}"] if old else []
     words += [] if status.symbols else ["no symbol is followed"]
     verdict = Verdict.PASS
-    if len(usable) < len(feeds) or old or silent:
+    if len(usable) < len(feeds) or old or silent or lame or reserve:
         verdict = Verdict.WARN
     if not usable or not status.symbols or len(silent) == len(status.symbols):
         verdict = Verdict.FAIL

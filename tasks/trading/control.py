@@ -69,12 +69,24 @@ class SymbolFreshness:
 
 
 @dataclass(frozen=True, slots=True)
+class ProvenFeed:
+    """One feed as the service found it just now: its stream stands, its REST door answers."""
+
+    name: str
+    active: bool
+    connected: bool
+    answers: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class FeedStatus:
     """The two market data feeds, and what they brought."""
 
     connected: bool
     backup_reachable: bool
     symbols: tuple[SymbolFreshness, ...]
+    feeds: tuple[ProvenFeed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,16 +42,17 @@ def test_a_session_goes_on_and_services_restart_right_without_redis(core: Core) 
     # Back and empty: filled with the next minute.
     core.start("redis")
     core.exchange_clock_to(opened["opens_at"], plus=6 * MINUTE)
+    assert poll(lambda: shows_again(core), within=seconds(60), every=seconds(0.5))
+
+
+def shows_again(core: Core) -> bool:
+    """Collect, and return whether Redis shows it."""
+    collected(core)
     with redis.Redis(port=core.settings.port("redis")) as client:
-
-        def shows_again() -> bool:
-            collected(core)
-            try:
-                return bool(client.keys("market_data:*"))
-            except redis.RedisError:
-                return False
-
-        assert poll(shows_again, within=seconds(60), every=seconds(0.5))
+        try:
+            return bool(client.keys("market_data:*"))
+        except redis.RedisError:
+            return False
 
 
 def collected(core: Core) -> int:

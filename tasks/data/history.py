@@ -41,7 +41,7 @@ class Asked:
         start: First trading day, YYYY-MM-DD; empty: the exchange's day.
         end: Last one; empty: the first.
         symbols: Empty: every symbol followed or stored.
-        source: `bars`, `synthetic`, ...; empty: the only one there is.
+        source: `bars`, `synthetic`, ...; empty: that of the days' session, or the only one.
     """
 
     start: str = ""
@@ -114,7 +114,7 @@ class BarHistory:
         return start_of_date(first), start_of_date(last + timedelta(days=1))
 
     def source(self) -> str:
-        """Return the source asked for; the only one there is, when none was.
+        """Return the source asked for; when none was, that of the session, or the only one.
 
         Raises:
             ConfigurationError: There is none, or more than one.

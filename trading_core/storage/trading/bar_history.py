@@ -28,13 +28,16 @@ _ROWS = """
 
 
 def sources(connection: Connection, start: datetime, end: datetime) -> list[str]:
-    """Return the sources that have bars of a span, or sessions opened on its days."""
-    rows = connection.execute(
-        "SELECT DISTINCT source FROM bars WHERE started_at >= %(start)s AND started_at < %(end)s"
-        " UNION SELECT DISTINCT source FROM trading_days"
-        " WHERE trading_date BETWEEN %(start)s::date AND %(end)s::date ORDER BY 1",
-        {"start": start, "end": end},
+    """Return the source of the session opened last on these days, else all that have bars."""
+    traded = connection.execute(
+        "SELECT source FROM trading_days WHERE trading_date >= %s::date AND trading_date < %s::date"
+        " ORDER BY opened_at DESC LIMIT 1",
+        (start, end),
     ).fetchall()
+    stored = (
+        "SELECT DISTINCT source FROM bars WHERE started_at >= %s AND started_at < %s ORDER BY 1"
+    )
+    rows = traded or connection.execute(stored, (start, end)).fetchall()
     return [str(source) for (source,) in rows]
 
 

@@ -23,8 +23,7 @@ from tasks.backup.archives import Shelf
 from tasks.backup.base_backups import BaseVault
 from tasks.closing.backups import Vault
 from tasks.closing.trading_day import backup_of
-from tasks.data.feed import MarketDataControl
-from tasks.data.history import Asked, BarHistory
+from tasks.data.desk import MarketDataDesk
 from tasks.kernel import (
     BreakGlassLedger,
     Checklist,
@@ -73,7 +72,7 @@ class Clients:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(MarketDataDesk):
     """What a flow body hands to its tasks.
 
     Attributes:
@@ -151,18 +150,6 @@ class Desk:
     def configuration_archives(self) -> Shelf:
         """Where the archives of the configuration lie."""
         return Shelf(self.settings, "configuration")
-
-    @property
-    def market_data(self) -> MarketDataControl:
-        """The switches of the market data service."""
-        return MarketDataControl(self.settings)
-
-    def history(
-        self, start: str = "", end: str = "", symbols: tuple[str, ...] = (), source: str = ""
-    ) -> BarHistory:
-        """Return the stored bars of some trading days; see `tasks.data.history.Asked`."""
-        asked = Asked(start, end, symbols, source)
-        return BarHistory(self.settings, self.database, self.broker, asked)
 
     def sites(self, to: str) -> Sites:
         """Return the sites of a switch to the one called `to`."""

@@ -23,7 +23,7 @@ import pytest
 from trading_core.clock import stopwatch_seconds
 
 ROOT = Path(__file__).resolve().parent.parent
-LANES = 2
+LANES = 3
 # What takes longest begins first, so that no lane is left waiting for it. The rest follows by name.
 LONGEST_FIRST = (
     "tests/flows",

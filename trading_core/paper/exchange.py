@@ -51,6 +51,24 @@ class Update:
     execution: Execution | None = None
 
 
+class _Told:
+    """What happened to orders until somebody takes it.
+
+    The floor tells this and not the exchange: two that held each other would outlive their session,
+    books and tape and all, until the collector of cycles came by, which can be many sessions later.
+    """
+
+    def __init__(self) -> None:
+        self._updates: list[Update] = []
+
+    def tell(self, event: str, order: PaperOrder, execution: Execution | None = None) -> None:
+        self._updates.append(Update(event, replace(order), execution))
+
+    def take(self) -> list[Update]:
+        updates, self._updates = self._updates, []
+        return updates
+
+
 class Exchange:
     """One session of one account.
 
@@ -66,9 +84,9 @@ class Exchange:
         self.session_id = derived_id(account.number, "session", spec.date)
         self.now = tape.hours.starts_at
         self.equity_usd: dict[datetime, Decimal] = {}
-        self.floor = Floor(account, tape.symbols, self._tell)
+        self._told = _Told()
+        self.floor = Floor(account, tape.symbols, self._told.tell)
         self._phase = Phase.EXTENDED
-        self._updates: list[Update] = []
         account.begin_session()
         self._orders_before = len(account.orders)
         self._executions_before = len(account.executions)
@@ -107,14 +125,13 @@ class Exchange:
 
     def take_updates(self) -> list[Update]:
         """Return what happened to orders since the last call."""
-        updates, self._updates = self._updates, []
-        return updates
+        return self._told.take()
 
     def submit(self, request: OrderTerms) -> PaperOrder:
         """Take an order that admission does not refuse, and trade what can be traded."""
         order = self.account.add_order(request, self.now)
         legs = self._add_legs(order)
-        self._tell("new", order)
+        self._told.tell("new", order)
         for one in (order, *(leg for leg in legs if groups.stands_by(self.account, leg))):
             self._enter(one, self.now)
         return order
@@ -130,7 +147,7 @@ class Exchange:
             if leg.status is Status.HELD:
                 leg.quantity = new.quantity
         self.floor.end(order, Status.REPLACED, self.now)
-        self._tell("new", new)
+        self._told.tell("new", new)
         if new.is_live or groups.stands_by(self.account, new):
             self._enter(new, self.now)
         return new
@@ -239,7 +256,7 @@ class Exchange:
             if order.is_live and order.request.time_in_force is Duration.CLS:
                 self.floor.enter(order, self.now)
         for order in self.account.expire_day_orders(self.now):
-            self._tell(Status.EXPIRED.value, order)
+            self._told.tell(Status.EXPIRED.value, order)
         self.account.closes_usd[self.spec.date] = self.account.equity_usd()
         self._phase = Phase.EXTENDED
         self.floor.clear()
@@ -250,7 +267,7 @@ class Exchange:
         # What outlives the day, or was sent after the close, waits for the next open.
         self.floor.clear()
         for order in self.account.expire_day_orders(self.now, extended=True):
-            self._tell(Status.EXPIRED.value, order)
+            self._told.tell(Status.EXPIRED.value, order)
 
     def _show(self, symbol: str, state: QuoteState | None, at: datetime) -> None:
         if state is None:
@@ -266,6 +283,3 @@ class Exchange:
             if earlier is not None:
                 at = self.tape.starts_at(earlier[0]) + _MINUTE
                 self._show(symbol, quote_states(earlier[1])[-1], at)
-
-    def _tell(self, event: str, order: PaperOrder, execution: Execution | None = None) -> None:
-        self._updates.append(Update(event, replace(order), execution))

@@ -1,4 +1,6 @@
+import gc
 import shutil
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -129,6 +131,18 @@ def test_a_later_day_continues_the_account(venue: Venue) -> None:
     assert tomorrow.account.quantity("ACME") == 155
     assert [o.request.client_order_id for o in tomorrow.account.open_orders()] == ["stays"]
     assert tomorrow.execution_count == 0
+
+
+def test_a_session_leaves_memory_when_the_next_is_opened(venue: Venue) -> None:
+    # Without the collector of cycles: it may come by many sessions later.
+    gc.disable()
+    try:
+        busy(venue)
+        left = [weakref.ref(part) for part in (venue.current(), venue.current().floor)]
+        venue.open_session(replace(SPEC, date=NEXT_DAY))
+        assert [part() for part in left] == [None, None]
+    finally:
+        gc.enable()
 
 
 def test_an_earlier_day_begins_a_new_account_with_its_own_cash(venue: Venue) -> None:

@@ -23,10 +23,12 @@ from trading_core.paper.market.hours import day_after
 
 FIRST_DAY = date(2024, 3, 5)
 SERVICES = ("paper_exchange", "market_data", "trade_executor")
-# So much may a process have grown when it has seen four more days than its first, 26 hours of
-# market time. Market data and executor stay within 1 MB; the exchange, which builds each day's
-# books and tape anew and keeps every order of the account, was seen to grow by 34 MB.
-GROWTH_MAX_BYTES = 64 * 2**20
+# Market data and executor grow by a few MB. The exchange keeps one session's books and tape, and
+# has those of two while the next is opened: within ten days all of that room, 30 MB, is in use.
+_GROWTH_MAX_BYTES = 32 * 2**20
+# The exchange keeps every order of the account: 1.6 KB each with its execution, and at the opening
+# of a session several times that, while the account is copied and goes into the new journal.
+_GROWTH_MAX_BYTES_PER_ORDER = 8 * 2**10
 _ORDERS_EVERY_MINUTES = 30
 
 
@@ -46,6 +48,11 @@ class Readings:
         """Return by how much each process has grown since the first day, its warm-up, ended."""
         first, last = self.rss_bytes[0], self.rss_bytes[-1]
         return {name: last[name] - first[name] for name in first}
+
+    def within_bound(self) -> bool:
+        """Whether no process has grown by more than what it may keep."""
+        bound = _GROWTH_MAX_BYTES + self.orders * _GROWTH_MAX_BYTES_PER_ORDER
+        return all(size <= bound for size in self.growth_bytes().values())
 
 
 def replay_days(core: Core, days: int) -> Readings:
@@ -120,9 +127,7 @@ def main() -> int:
         with Broker.of(core.settings) as broker:
             assert broker.orders("all")
     sys.stdout.write(told(readings) + "\n")
-    # Orders are kept for good: a longer replay may hold more of them.
-    bound = GROWTH_MAX_BYTES * max(1.0, days / 4)
-    return int(any(size > bound for size in readings.growth_bytes().values()))
+    return int(not readings.within_bound())
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 
 from tests.fix_core import running_core
 from tests.fix_postgres import OperationsDatabase, TradingDatabase
-from tests.market_hours import GROWTH_MAX_BYTES, SERVICES, replay_days, told
+from tests.market_hours import SERVICES, replay_days, told
 
 DAYS = 5
 
@@ -23,4 +23,4 @@ def test_twenty_four_hours_of_market_time_leave_memory_within_the_bound(
     sys.stdout.write(f"\n{told(readings)}\n")
     # The first day is the warm-up: what is read lazily has been read.
     assert readings.market_time - timedelta(hours=6.5) >= timedelta(hours=24)
-    assert all(size <= GROWTH_MAX_BYTES for size in readings.growth_bytes().values())
+    assert readings.within_bound()

@@ -1,4 +1,4 @@
-"""The day's profit and loss: computed anew from the fills, then frozen for good."""
+"""The day's profit and loss: computed anew from fills and activities, then frozen for good."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -6,14 +6,14 @@ from decimal import Decimal
 from tasks.kernel import Change, Unchanged, action
 from trading_core.broker.contract import TradingApi
 from trading_core.clock import seconds
-from trading_core.domain.fills import Fill
 from trading_core.domain.positions import Position
 from trading_core.domain.shares import Shares
 from trading_core.errors import InvariantViolated
 from trading_core.ledger.day import profit_of_day
+from trading_core.ledger.rebuild import rebuilt
 from trading_core.ledger.session import Session
 from trading_core.storage.connect import Database
-from trading_core.storage.trading import fills, pnl, positions
+from trading_core.storage.trading import activities, pnl, positions
 from trading_core.storage.trading.pnl import DailyPnl, DayMark
 
 
@@ -21,10 +21,10 @@ from trading_core.storage.trading.pnl import DailyPnl, DayMark
 def ensure_pnl_frozen(
     database: Database, broker: TradingApi, day: Session
 ) -> Change[DailyPnl] | Unchanged[DailyPnl]:
-    """Compute the day's P&L from its fills at the closing prices, and make it final.
+    """Compute the day's P&L from all that happened at the closing prices, and make it final.
 
     Raises:
-        InvariantViolated: The positions of our books are not what our fills make.
+        InvariantViolated: The positions of our books are not what our fills and activities make.
     """
     found = _of_day(database, day)
     if found.frozen_at is not None:
@@ -60,17 +60,17 @@ def closing_mark(database: Database, broker: TradingApi, day: Session) -> DayMar
     """Return the day's profit at the broker's prices of this moment.
 
     Raises:
-        InvariantViolated: The positions of our books are not what our fills make.
+        InvariantViolated: The positions of our books are not what our fills and activities make.
     """
     prices_usd = {one.symbol: one.current_price_usd for one in broker.positions()}
     with database.transaction() as connection:
         marked = positions.of_account(connection, day.account)
-        all_fills = fills.of_account(connection, day.account)
+        told = activities.history(connection, day.account)
         trades, winning, losing = pnl.closings_of_day(connection, day.account, day.trading_date)
-    made = positions_of(all_fills)
+    made = rebuilt(told).positions
     if _in_sum(made.values()) != _in_sum(one.position for one in marked):
         raise InvariantViolated(
-            f"positions of {day}: expected what {len(all_fills)} fills make, was otherwise",
+            f"positions of {day}: expected what {len(told)} fills and activities make, was not",
             next_step="halt trading; compare positions and fills with the last verified backup",
         )
     profit = profit_of_day(_of_day(database, day).start, made.values(), prices_usd)
@@ -83,14 +83,6 @@ def closing_mark(database: Database, broker: TradingApi, day: Session) -> DayMar
         losing_trades=losing,
         marked_at=broker.clock().now,
     )
-
-
-def positions_of(filled: Iterable[Fill]) -> dict[str, Position]:
-    """Return the positions that fills make, in the order they were executed."""
-    made: dict[str, Position] = {}
-    for fill in filled:
-        made[fill.symbol] = made.get(fill.symbol, Position(fill.symbol)).after(fill)
-    return made
 
 
 def _in_sum(held: Iterable[Position]) -> dict[str, tuple[Shares, Decimal]]:

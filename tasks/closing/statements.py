@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from psycopg import Connection
 
 from trading_core.broker.contract import Account, HeldPosition, TradingApi
+from trading_core.domain.activities import Activity
 from trading_core.domain.fills import Fill
 from trading_core.domain.money import to_cents
 from trading_core.domain.orders import Order, Side
@@ -20,6 +21,7 @@ from trading_core.reconciliation.columns import FillColumns, FillRow
 from trading_core.reconciliation.compare import breaks_between
 from trading_core.reconciliation.lifecycle import KeptBreak, Scope, open_after
 from trading_core.reconciliation.statement import (
+    ActionWord,
     BalanceWord,
     HoldingWord,
     Of,
@@ -59,10 +61,16 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class _Theirs:
-    """The broker's side."""
+    """The broker's side.
+
+    Attributes:
+        actions_since: The first day whose fees and corporate actions were asked for.
+    """
 
     fills: Sequence[Fill]
     orders: Sequence[Order]
+    actions: Sequence[Activity]
+    actions_since: date
     held: Sequence[HeldPosition]
     account: Account
 
@@ -81,10 +89,13 @@ def comparison(
     """
     with database.transaction() as connection:
         unsettled = breaks.unsettled(connection, day.account)
+        closed = statements.closed_cash_before(connection, day.account, day.trading_date)
     of_days = [one.found for one in unsettled.values() if one.found.about.is_of_a_day]
     first = min([day.trading_date, *(one.trading_date for one in of_days)])
     scope = Scope(first, day.trading_date, has_standings=not is_over)
-    told = _told(broker, scope)
+    # Cash goes on from the last close, and so does what may have moved it.
+    moved_since = first if closed is None or is_over else min(first, closed[0])
+    told = _told(broker, scope, moved_since)
     prices_usd = {one.symbol: one.current_price_usd for one in told.held}
     theirs = _their_statement(told, day, scope)
     with database.transaction() as connection:
@@ -97,14 +108,19 @@ def comparison(
     return Comparison(day, scope, _counted(ours, theirs), found, known, cash_usd)
 
 
-def _told(broker: TradingApi, scope: Scope) -> _Theirs:
+def _told(broker: TradingApi, scope: Scope, actions_since: date) -> _Theirs:
     """Read the broker's side: account and positions of one and the same moment."""
     account, held = _quiet_moment(broker)
     fills = broker.fills_after(start_of_date(scope.first))
     orders = broker.orders("all")
+    # Dated by the day: those of a day are asked for from the day before on.
+    told = broker.activities_after(start_of_date(actions_since) - timedelta(days=1))
+    actions = {one.activity_id: one for one in told if actions_since <= one.on <= scope.last}
     return _Theirs(
         fills=[one for one in fills if _in(scope, trading_date_of(one.executed_at))],
         orders=[one for one in orders if _in(scope, trading_date_of(one.submitted_at))],
+        actions=list(actions.values()),
+        actions_since=actions_since,
         held=held,
         account=account,
     )
@@ -137,6 +153,7 @@ def _their_statement(told: _Theirs, day: Session, scope: Scope) -> Statement:
             for one in told.held
             if scope.has_standings
         },
+        actions=tuple(_action_word(account, one) for one in told.actions),
         balances={account: BalanceWord(told.account.cash_usd, told.account.equity_usd)}
         if scope.has_standings
         else {},
@@ -169,6 +186,11 @@ def _order_word(order: Order) -> OrderWord:
     )
 
 
+def _action_word(account: str, told: Activity) -> ActionWord:
+    quantity = Decimal(told.quantity)
+    return ActionWord(account, told.kind, told.symbol, told.on, quantity, told.amount_usd)
+
+
 def _our_statement(
     connection: Connection,
     day: Session,
@@ -184,8 +206,9 @@ def _our_statement(
     rows = statements.fills_between(connection, *window, [one.execution_id for one in told.fills])
     named = [one.request.client_order_id for one in told.orders]
     ordered = statements.orders_between(connection, *window, named)
+    actions = statements.actions_between(connection, day.account, told.actions_since, scope.last)
     if not scope.has_standings:
-        return Statement(FillColumns.of(rows), ordered), None
+        return Statement(FillColumns.of(rows), ordered, actions=actions), None
     marked = positions.of_account(connection, day.account)
     for one in marked:
         if one.price_usd is not None:
@@ -199,7 +222,7 @@ def _our_statement(
         if one.quantity
     }
     balance = BalanceWord(cash_usd, to_cents(equity_usd))
-    statement = Statement(FillColumns.of(rows), ordered, holdings, (), {day.account: balance})
+    statement = Statement(FillColumns.of(rows), ordered, holdings, actions, {day.account: balance})
     return statement, cash_after
 
 
@@ -242,7 +265,7 @@ def _our_cash(
 
 
 def _counted(ours: Statement, theirs: Statement) -> Counts:
-    kinds = ("orders", "fills", "holdings", "balances")
+    kinds = ("orders", "fills", "holdings", "balances", "actions")
     return {
         {"holdings": "positions"}.get(kind, kind): {
             "ours": len(getattr(ours, kind)),

@@ -28,6 +28,7 @@ from trading_core.domain.market import Quote
 from trading_core.domain.money import to_cents
 from trading_core.domain.orders import Order, OrderRequest, OrderStatus, OrderType, Side
 from trading_core.domain.positions import Position
+from trading_core.domain.shares import Shares
 from trading_core.errors import Unreachable
 
 _AnswerT = TypeVar("_AnswerT")
@@ -58,7 +59,7 @@ class FakeBroker:
         faults: Switch them on and off at any time.
         now: Market time; move it as you like.
         submissions: Every request that reached the broker, in order, refused ones included.
-        activities: What it reports beside trades; cash does not follow from them here.
+        activities: What it reports beside trades; `happen` has cash and shares follow from one.
         on_update: Hears what happens to orders, as the stream would tell.
     """
 
@@ -71,6 +72,7 @@ class FakeBroker:
         self._quotes = dict(quotes)
         self._start_usd = cash_usd
         self._moved_usd = Decimal(0)
+        self._split: dict[str, Shares] = {}
         self._orders: dict[str, Order] = {}
         self._fills: list[Fill] = []
 
@@ -84,6 +86,12 @@ class FakeBroker:
     def gain(self, cash_usd: Decimal) -> None:
         """Move cash without a trade, as an interest or a levy would."""
         self._moved_usd += cash_usd
+
+    def happen(self, activity: Activity) -> None:
+        """Charge a fee, pay a dividend, split shares: reported, and cash and positions follow."""
+        self.activities.append(activity)
+        self.gain(activity.amount_usd)
+        self._split[activity.symbol] = self._split.get(activity.symbol, 0) + activity.quantity
 
     def account(self) -> Account:
         self._listen()
@@ -269,6 +277,9 @@ class FakeBroker:
         found: dict[str, Position] = {}
         for fill in self._fills:
             found[fill.symbol] = found.get(fill.symbol, Position(fill.symbol)).after(fill)
+        for symbol, gained in self._split.items():
+            one = found.get(symbol, Position(symbol))
+            found[symbol] = replace(one, quantity=one.quantity + gained)
         return [found[symbol] for symbol in sorted(found) if found[symbol].quantity]
 
     def _cash_usd(self) -> Decimal:

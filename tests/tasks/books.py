@@ -1,15 +1,16 @@
 """A trading day in both books: the fake broker's, and ours in a real database."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from tests.fakes.broker import NOW, FakeBroker
+from trading_core.domain.activities import Activity, ActivityKind
 from trading_core.domain.fills import Fill
 from trading_core.domain.market import Quote
 from trading_core.domain.orders import Order, OrderRequest, OrderType, Side
 from trading_core.ledger.day import start_of_day
-from trading_core.ledger.record import record_fill
+from trading_core.ledger.record import record_activities, record_fill
 from trading_core.ledger.session import Session
 from trading_core.storage.connect import Database
 from trading_core.storage.trading import days, orders, pnl, positions
@@ -77,6 +78,28 @@ class TwoBooks:
                 if told and fill.execution_id not in known:
                     record_fill(connection, fill, day, "stream")
         return order
+
+    def happen(
+        self,
+        kind: ActivityKind,
+        amount_usd: str = "0",
+        symbol: str = "ACME",
+        *,
+        quantity: int = 0,
+        told: bool = True,
+        on: date = DAY.trading_date,
+    ) -> None:
+        """Have the broker charge, pay or split, and our books told of it or not."""
+        name = f"{kind}-{len(self.broker.activities) + 1}"
+        one = Activity(name, kind, on, symbol, quantity, Decimal(amount_usd))
+        self.broker.happen(one)
+        if told:
+            self.hear(one)
+
+    def hear(self, *activities: Activity) -> None:
+        """Tell our books of activities as the executor does."""
+        with self.database.transaction() as connection:
+            record_activities(connection, DAY.account, activities)
 
     def refuse(self) -> None:
         """Have our own gate refuse an order, which the broker never hears of."""

@@ -68,7 +68,7 @@ def test_freezing_twice_is_freezing_once_even_when_the_market_moves(
 def test_positions_that_fills_do_not_explain_stop_everything(books: TwoBooks, run: Run) -> None:
     with books.database.transaction() as connection:
         connection.execute("UPDATE positions SET realized_pnl_usd = realized_pnl_usd + 1")
-    with pytest.raises(InvariantViolated, match="expected what 2 fills make"):
+    with pytest.raises(InvariantViolated, match="expected what 2 fills and activities make"):
         ensure_pnl_frozen.fn(books.database, books.broker, DAY)
 
 

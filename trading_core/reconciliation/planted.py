@@ -12,6 +12,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
+from trading_core.domain.activities import ActivityKind
 from trading_core.reconciliation.breaks import Break, BreakType, Subject
 from trading_core.reconciliation.columns import DOLLAR_PARTS, SHARE_PARTS, FillColumns, Integers
 from trading_core.reconciliation.statement import (
@@ -243,7 +244,7 @@ class _Standing:
     def _split(self, of: Of) -> None:
         """Two for one, which only the broker has booked."""
         held = self.holdings[1][of]
-        self.actions.append(ActionWord(of[0], "split", of[1], DAY, held.shares))
+        self.actions.append(ActionWord(of[0], ActivityKind.SPLIT, of[1], DAY, held.shares))
         self.holdings[1][of] = replace(held, shares=2 * held.shares)
         self._gain(of[0], held.shares * PRICE_USD)
         self._known(BreakType.CORPORATE_ACTION, Subject.ACTION, of[0], f"split {of[1]}")

@@ -11,11 +11,18 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
+from trading_core.domain.activities import ActivityKind
 from trading_core.reconciliation.breaks import Break, BreakType, Subject, Words
 from trading_core.reconciliation.statement import ActionWord, HoldingWord, Of, Statement
 from trading_core.reconciliation.tolerances import Tolerances
 
 _NOTHING = HoldingWord(Decimal(0), Decimal(0))
+_ACTIONS = {
+    ActivityKind.FEE: BreakType.FEE,
+    ActivityKind.DIVIDEND: BreakType.CORPORATE_ACTION,
+    ActivityKind.SPLIT: BreakType.CORPORATE_ACTION,
+    ActivityKind.OTHER: BreakType.CASH,
+}
 
 
 @dataclass(slots=True)
@@ -25,7 +32,7 @@ class Explained:
     Attributes:
         shares: By account and symbol.
         cash_usd: By account.
-        named: The breaks that touch an account and symbol.
+        named: Accounts and symbols whose cost a break touches.
     """
 
     shares: dict[Of, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
@@ -39,14 +46,17 @@ class Explained:
 
         Args:
             cash_after: The day whose closing cash both sides agreed on: what broke by then is in
-                it already.
+                it already, but for what was charged or paid after the close and dated back.
         """
         for one in found:
             perhaps = one.is_duplicate
             of = one.account, one.symbol
-            self.named.add(of)
+            is_action = one.about is Subject.ACTION
+            if one.shares or not is_action:
+                self.named.add(of)
             (self.shares_perhaps if perhaps else self.shares)[of] += one.shares
-            if cash_after is None or one.trading_date > cash_after:
+            dated_back = is_action and one.trading_date == cash_after
+            if cash_after is None or one.trading_date > cash_after or dated_back:
                 cash_usd = self.cash_usd_perhaps if perhaps else self.cash_usd
                 cash_usd[one.account] += one.cash_usd
 
@@ -76,12 +86,12 @@ def compare_actions(ours: Statement, theirs: Statement, limits: Tolerances) -> I
         booked, told = here.get(key), there.get(key)
         shares = _of(told, "shares") - _of(booked, "shares")
         cash_usd = _of(told, "cash_usd") - _of(booked, "cash_usd")
-        limit_usd = limits.fee_usd if key[1] == "fee" else limits.cash_usd
+        limit_usd = limits.fee_usd if key[1] is ActivityKind.FEE else limits.cash_usd
         if abs(shares) > limits.quantity_shares or abs(cash_usd) > limit_usd:
             yield _action_break(key, booked, told, shares, cash_usd)
 
 
-_ActionKey = tuple[str, str, str, date]
+_ActionKey = tuple[str, ActivityKind, str, date]
 
 
 def _by_key(actions: Iterable[ActionWord]) -> dict[_ActionKey, ActionWord]:
@@ -109,7 +119,7 @@ def _action_break(
 ) -> Break:
     account, kind, symbol, on = key
     return Break(
-        type=BreakType.FEE if kind == "fee" else BreakType.CORPORATE_ACTION,
+        type=_ACTIONS[kind],
         about=Subject.ACTION,
         account=account,
         name=f"{kind} {symbol}".strip(),
@@ -128,8 +138,8 @@ def _action_words(action: ActionWord | None) -> Words | None:
     return {
         "kind": action.kind,
         "on": action.on.isoformat(),
-        "shares": f"{action.shares:+f}",
-        "cash": f"${action.cash_usd:f}",
+        "shares": f"{action.shares.normalize():+f}",
+        "cash": f"${action.cash_usd.normalize():f}",
     }
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
+from trading_core.domain.activities import ActivityKind
 from trading_core.reconciliation.columns import FillColumns, FillRow
 
 # An account, and something of it: a symbol, an order's id.
@@ -32,17 +33,16 @@ class HoldingWord:
 
 @dataclass(frozen=True, slots=True)
 class ActionWord:
-    """What happened to an account beside trades: a split, a dividend, a fee.
+    """What happened to an account beside trades: a split, a dividend, a fee, money moved.
 
     Attributes:
-        kind: The broker's word, in small letters: split, div, fee.
         symbol: Empty where it is the account's.
         shares: Gained by it; negative when lost.
         cash_usd: Gained by it; negative when paid.
     """
 
     account: str
-    kind: str
+    kind: ActivityKind
     symbol: str
     on: date
     shares: Decimal = Decimal(0)

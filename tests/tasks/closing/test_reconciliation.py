@@ -73,7 +73,7 @@ def change(books: TwoBooks, statement: str) -> None:
 def test_books_of_the_same_day_agree_to_the_cent(books: TwoBooks) -> None:
     result = compared(books).lines[0].result
     assert result.verdict is Verdict.PASS
-    assert result.found == "0 breaks in 3 orders, 3 fills, 2 positions, 1 balances"
+    assert result.found == "0 breaks in 3 orders, 3 fills, 2 positions, 1 balances, 0 actions"
 
 
 def test_a_day_that_began_with_profit_and_positions_agrees_too(database: Database) -> None:

@@ -39,8 +39,11 @@ def a_day(folder: Path, day: date, price_usd: str) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two days with a split of seven for one between them, and a dividend of 3.29 a share."""
-    bars = tmp_path / "bars"
+    return two_days(tmp_path / "bars")
+
+
+def two_days(bars: Path) -> Path:
+    """Write two days with a split of seven for one between them, and a dividend of 3.29 a share."""
     a_day(bars, FRIDAY, "645.57")
     a_day(bars, MONDAY, "92.22")
     (bars / "factor_files").mkdir()

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from trading_core.domain.activities import ActivityKind
 from trading_core.reconciliation.breaks import Break, BreakType, Repair
 from trading_core.reconciliation.columns import FillColumns, FillRow
 from trading_core.reconciliation.compare import breaks_between
@@ -104,7 +105,10 @@ def replace_id(row: FillRow) -> FillRow:
         ),
         (replace(OURS, orders={}), "order order o2"),
         (
-            replace(OURS, actions=(ActionWord(ACCOUNT, "fee", "", DAY, cash_usd=Decimal(-3)),)),
+            replace(
+                OURS,
+                actions=(ActionWord(ACCOUNT, ActivityKind.FEE, "", DAY, cash_usd=Decimal(-3)),),
+            ),
             "fee action fee",
         ),
     ],
@@ -116,7 +120,7 @@ def test_each_standing_that_is_apart_is_one_break_of_its_type(
 
 
 def test_a_split_that_only_the_broker_booked_is_a_corporate_action_and_no_orphan() -> None:
-    split = ActionWord(ACCOUNT, "split", "ACME", DAY, shares=Decimal(60))
+    split = ActionWord(ACCOUNT, ActivityKind.SPLIT, "ACME", DAY, shares=Decimal(60))
     theirs = replace(a_statement(shares=120), actions=(split,))
     (found,) = between(OURS, theirs)
     assert (found.type, found.name) == (BreakType.CORPORATE_ACTION, "split ACME")
@@ -125,9 +129,15 @@ def test_a_split_that_only_the_broker_booked_is_a_corporate_action_and_no_orphan
 
 
 def test_a_dividend_only_the_broker_booked_explains_the_cash() -> None:
-    paid = ActionWord(ACCOUNT, "div", "ACME", DAY, cash_usd=Decimal("12.50"))
+    paid = ActionWord(ACCOUNT, ActivityKind.DIVIDEND, "ACME", DAY, cash_usd=Decimal("12.50"))
     theirs = replace(a_statement(cash_usd="97050.50"), actions=(paid,))
-    assert kinds(between(OURS, theirs)) == ["corporate_action action div ACME"]
+    assert kinds(between(OURS, theirs)) == ["corporate_action action dividend ACME"]
+
+
+def test_a_fee_explains_no_other_cost_of_the_position() -> None:
+    charged = ActionWord(ACCOUNT, ActivityKind.FEE, "ACME", DAY, cash_usd=Decimal(-3))
+    theirs = replace(a_statement(cash_usd="97035", cost_usd="3001"), actions=(charged,))
+    assert kinds(between(OURS, theirs)) == ["fee action fee ACME", "price position ACME"]
 
 
 def test_a_break_of_a_day_whose_cash_was_agreed_on_explains_no_cash_again() -> None:

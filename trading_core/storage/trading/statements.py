@@ -8,8 +8,9 @@ from typing import Any, cast
 from psycopg import Connection
 from psycopg.rows import dict_row, tuple_row
 
+from trading_core.domain.activities import ActivityKind
 from trading_core.reconciliation.columns import FillRow
-from trading_core.reconciliation.statement import Of, OrderWord
+from trading_core.reconciliation.statement import ActionWord, Of, OrderWord
 
 
 def fills_between(
@@ -45,12 +46,31 @@ def orders_between(
         return {(account, str(row["client_order_id"])): _word(row) for row in cursor.fetchall()}
 
 
+def actions_between(
+    connection: Connection, account: str, first: date, last: date
+) -> tuple[ActionWord, ...]:
+    """Return what happened to an account beside trades on some days, in our books."""
+    rows = connection.execute(
+        "SELECT kind, symbol, on_date, quantity, amount_usd FROM activities"
+        " WHERE account = %s AND on_date BETWEEN %s AND %s ORDER BY number",
+        (account, first, last),
+    )
+    return tuple(ActionWord(account, ActivityKind(kind), *rest) for kind, *rest in rows)
+
+
 def cash_postings_after(connection: Connection, account: str, after: date, last: date) -> Decimal:
-    """Return in dollars what an account's postings moved its cash by, after a day and up to one."""
+    """Return in dollars what an account's postings moved its cash by, after a day and up to one.
+
+    What is charged or paid after a close is often dated back: what our books learned when `after`
+    was closed already has moved cash since, whatever day it is of.
+    """
     row = connection.execute(
-        "SELECT coalesce(sum(amount_usd), 0) FROM postings WHERE account = %s AND book = 'cash'"
-        " AND trading_date > %s AND trading_date <= %s",
-        (account, after, last),
+        "SELECT (SELECT coalesce(sum(amount_usd), 0) FROM postings WHERE account = %(account)s"
+        " AND book = 'cash' AND trading_date > %(after)s AND trading_date <= %(last)s)"
+        " + (SELECT coalesce(sum(amount_usd), 0) FROM activities JOIN trading_days USING (account)"
+        " WHERE account = %(account)s AND trading_date = %(after)s AND on_date <= trading_date"
+        " AND recorded_at > closed_at)",
+        {"account": account, "after": after, "last": last},
     ).fetchone()
     assert row is not None, "an aggregate has a row"
     return Decimal(row[0])

@@ -90,6 +90,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # a storm lasts as long as the machine needs to get up twenty times
 def test_killed_in_turn_at_two_hundred_orders_a_second_both_sides_agree(desk: Desk) -> None:
     now, storm = Now(desk.session.opens_at + timedelta(minutes=1)), Storm()
 

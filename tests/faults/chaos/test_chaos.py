@@ -32,15 +32,16 @@ from trading_core.storage.trading import config
 
 ROUNDS = 5
 START_USD = Decimal(10_000_000)
+# As wide as the hard caps let them be.
 LIMITS = {
     "order_quantity_max": 500,
     "order_notional_usd_max": "25000.00",
-    "position_quantity_max": 100_000,
-    "position_notional_usd_max": "5000000.00",
+    "position_quantity_max": 20_000,
+    "position_notional_usd_max": "1000000.00",
     "price_collar_bps_max": 500,
-    "daily_loss_usd_warn": "400000.00",
-    "daily_loss_usd_page": "450000.00",
-    "daily_loss_usd_breaker": "500000.00",
+    "daily_loss_usd_warn": "20000.00",
+    "daily_loss_usd_page": "22000.00",
+    "daily_loss_usd_breaker": "25000.00",
 }
 
 

@@ -75,13 +75,17 @@ def test_an_order_that_waits_for_a_price_is_told_as_what_it_becomes(
     assert (request.type, request.time_in_force) == (type_, TimeInForce.DAY)
 
 
+def test_an_order_may_be_for_parts_of_a_share_or_for_an_amount_of_money() -> None:
+    assert read_order({**ORDER, "qty": "1.5"}).request.quantity == Decimal("1.5")
+    of_money = read_order({**ORDER, "qty": None, "filled_qty": "0.25"})
+    assert of_money.request.quantity == Decimal("0.25")
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"type": "iceberg"},
         {"status": "on_the_moon"},
-        {"qty": "1.5"},
-        {"qty": None},
         {"qty": "many"},
         {"side": "hold"},
         {"submitted_at": "yesterday"},

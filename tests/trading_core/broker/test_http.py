@@ -12,7 +12,7 @@ from tests.fix_service import served
 from tests.trading_core.paper.exchange_parts import endpoint_of, settings_in, stranger_to
 from trading_core.broker.client import Broker
 from trading_core.broker.contract import Refused
-from trading_core.broker.http import Endpoint
+from trading_core.broker.http import Endpoint, RateLimited
 from trading_core.broker.market_data import MarketDataApi
 from trading_core.broker.replay import Replay, SessionRequest
 from trading_core.domain.orders import OrderRequest, Side
@@ -59,7 +59,16 @@ def broker(server: tuple[Answers, Endpoint]) -> Iterator[Broker]:
         yield broker
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503])
+def test_who_asked_too_often_is_told_how_long_to_stay_away(
+    answers: Answers, broker: Broker
+) -> None:
+    answers.give(429, '{"code": 1, "message": "busy"}')
+    with pytest.raises(RateLimited) as told:
+        broker.submit(ORDER)
+    assert told.value.retry_after_seconds > 0
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
 def test_an_exchange_in_trouble_has_not_refused(
     answers: Answers, broker: Broker, status: int
 ) -> None:

@@ -185,7 +185,8 @@ def running_core(
         (root / "secrets" / name).write_text(value)
     desk.install(database.owner_dsn)
     allow_bursts(database.owner_dsn)
-    ports = {name: free_port() for name in (*CORE, "redis")}
+    # Those of monitoring too, though nobody listens there: a stack of this machine's may be up.
+    ports = {name: free_port() for name in (*CORE, "redis", "prometheus", "alertmanager")}
     settings = Settings(state_dir=root, port_offset=0, ports=ports, exchange_faults=faults)
     core = Core(settings, database, operations)
     with ExitStack() as leaving:

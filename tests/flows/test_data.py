@@ -1,6 +1,7 @@
 """Market data is watched, mended and switched by runbooks: on a real core with a real exchange."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -41,7 +42,7 @@ def traded(worked_on: Core) -> Core:
     return worked_on
 
 
-def verdicts(state: object, runbook: str) -> dict[str, str]:
+def verdicts(state: Any, runbook: str) -> dict[str, str]:
     return {row["check"]: row["verdict"] for row in table_of(state, runbook)}
 
 

@@ -76,7 +76,6 @@ def archived(path: Path, what: str, collect: Collect) -> Change[Path] | Unchange
 @action
 def ensure_archives_copied(shelf: Shelf) -> Change[list[str]] | Unchanged[list[str]]:
     """Copy to the bucket what it has not, compared by checksum."""
-    # Asked for when it is needed: a rehearsal needs no bucket.
     missing = _not_copied(shelf)
 
     def act(_fence: int) -> list[str]:
@@ -123,10 +122,8 @@ def ensure_old_archives_removed(
 
 
 def _not_copied(shelf: Shelf) -> list[Path]:
-    here = shelf.all()
-    there = shelf.bucket.keys(f"{shelf.kind}/")
-    sizes = {key.rpartition("/")[2]: size for key, size in there.items()}
-    return [path for path in here if sizes.get(path.name) != path.stat().st_size]
+    bucket = shelf.bucket
+    return [one for one in shelf.all() if not bucket.holds(f"{shelf.kind}/{one.name}", one)]
 
 
 def _older(shelf: Shelf, limit: date) -> list[str]:

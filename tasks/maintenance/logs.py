@@ -7,7 +7,7 @@ how far it was read; the next one goes on from there, whatever the file is calle
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -63,14 +63,20 @@ def check_logs_archived(shelf: Shelf) -> CheckResult:
 def ensure_logs_archived(shelf: Shelf, day: date) -> Change[Path] | Unchanged[Path]:
     """Archive what services wrote since the archive of an earlier day."""
     path = shelf.path(day)
-    before = [one for one in shelf.all() if one < path]
+    earlier = (one for one in reversed(shelf.all()) if one < path)
     directory = Supervisor(shelf.settings.root).logs
-    return archived(path, "the logs", lambda: _unread(directory, before[-1:]))
+
+    def unread() -> AbstractContextManager[Sequence[Member]]:
+        # A broken one is passed over: what only it had is archived again, and not lost.
+        before = next((one for one in earlier if archives.is_whole(one)), None)
+        return _unread(directory, [] if before is None else archives.contents(before))
+
+    return archived(path, "the logs", unread)
 
 
 @contextmanager
-def _unread(directory: Path, before: Sequence[Path]) -> Iterator[Sequence[Member]]:
-    known = [_Read.of(facts) for path in before for facts in archives.contents(path)]
+def _unread(directory: Path, before: Sequence[dict[str, Any]]) -> Iterator[Sequence[Member]]:
+    known = [_Read.of(facts) for facts in before]
     with ExitStack() as opened:
         members: dict[int, Member] = {}
         # The newest name first: a log that is rotated meanwhile is met again, not missed.

@@ -92,6 +92,21 @@ def test_a_day_is_archived_once_and_a_broken_archive_anew(tmp_path: Path) -> Non
     assert archived_lines(stack, "gateway") == service.lines
 
 
+@pytest.mark.usefixtures("run")
+def test_what_only_a_broken_archive_had_is_archived_again(tmp_path: Path) -> None:
+    stack = Settings(state_dir=tmp_path)
+    service = Service(Supervisor(stack.root).logs, "gateway")
+    service.write(3)
+    broken = ensure_logs_archived.fn(Shelf(stack, "logs"), FIRST).value
+    assert broken is not None
+    broken.write_bytes(broken.read_bytes()[:40])
+    service.write(2)
+    ensure_logs_archived.fn(Shelf(stack, "logs"), FIRST + timedelta(days=1))
+
+    broken.unlink()
+    assert archived_lines(stack, "gateway") == service.lines
+
+
 @pytest.mark.usefixtures("rehearsal")
 def test_a_rehearsal_writes_nothing(tmp_path: Path) -> None:
     stack = Settings(state_dir=tmp_path)

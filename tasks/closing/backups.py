@@ -30,6 +30,10 @@ from trading_core.storage.operations.day_backups import DayBackup
 
 _TOOL_WITHIN = seconds(900)
 _SHOWS_WITHIN = seconds(5)
+_END_CONNECTIONS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = %s AND usename = current_user"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +174,13 @@ def _scratch_database(owner_dsn: SecretStr, backup_id: str) -> Iterator[SecretSt
     """Lend an empty database; one that a killed run left behind goes first."""
     # PostgreSQL cuts names at 63 bytes.
     name = f"verify_{hashlib.sha256(backup_id.encode()).hexdigest()[:16]}"
-    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    drop = sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name))
     make = sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
     with connect(owner_dsn, application="verify", statement_within=_TOOL_WITHIN) as connection:
         connection.autocommit = True
+        # Not WITH (FORCE): PostgreSQL refuses that while its own autovacuum is at work in there,
+        # where a plain drop ends the autovacuum. What a killed run left connected is ours to end.
+        connection.execute(_END_CONNECTIONS, (name,))
         connection.execute(drop)
         connection.execute(make)
         try:

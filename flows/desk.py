@@ -11,9 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any
 
-import psycopg
 from prefect.context import FlowRunContext
 
 from infra.placement import Placement
@@ -25,16 +23,13 @@ from tasks.closing.backups import Vault
 from tasks.closing.trading_day import backup_of
 from tasks.data.desk import MarketDataDesk
 from tasks.kernel import (
-    BreakGlassLedger,
     Checklist,
-    Ledger,
     LocalJournal,
-    NoLedger,
-    PostgresLedger,
     Run,
     begin,
 )
 from tasks.kernel.evidence import Progress, say, show_table, warn
+from tasks.kernel.run_record import hold_window, recording
 from tasks.people.approvals import Approvals
 from tasks.people.sealed_input import SealedInputs
 from tasks.planning.gate import pass_gate
@@ -48,17 +43,12 @@ from trading_core.broker.client import Broker
 from trading_core.broker.contract import TradingApi
 from trading_core.calendar.exchange_calendar import ExchangeCalendar
 from trading_core.clock import SystemClock
-from trading_core.errors import CheckFailed, TradingError, Unreachable
+from trading_core.errors import TradingError, Unreachable
 from trading_core.ledger.session import Session, current_session, trading_date_of
 from trading_core.settings import Settings
-from trading_core.storage.connect import Database, connect
-from trading_core.storage.operations.fences import next_fence
+from trading_core.storage.connect import Database
 
 UNDATED = "undated"
-
-# Any numbers, the same in every process: they keep our advisory locks apart from other people's.
-_WINDOW_LOCK = 7_310_002
-_MERGE_LOCK = 7_310_003
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,9 +206,9 @@ def open_run(
         about = subject or (str(session) if session else UNDATED)
         journal = LocalJournal(settings.root / "runbooks" / "break_glass.jsonl")
         name = f"{runbook} by {starter.name} ({run_id[-8:]})"
-        record = opened.enter_context(_recording(settings, name, journal, break_glass))
+        record = opened.enter_context(recording(settings, name, journal, break_glass))
         if record.connection and not dry_run and not break_glass:
-            _hold_window(record.connection, runbook, about)
+            hold_window(record.connection, runbook, about)
         run = Run(
             runbook=runbook,
             subject=about,
@@ -279,67 +269,6 @@ def clients_of(settings: Settings) -> Iterator[Clients]:
             for dsn in ("trading_dsn", "operations_dsn")
         )
         yield Clients(core, broker, database, operations)
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """Where a run writes. Without a connection its fence is 0: only a halt is taken without one."""
-
-    ledger: Ledger
-    connection: psycopg.Connection[Any] | None = None
-    fence: int = 0
-
-
-@contextmanager
-def _recording(
-    settings: Settings, name: str, journal: LocalJournal, break_glass: bool
-) -> Iterator[_Record]:
-    with ExitStack() as opened:
-        try:
-            dsn = settings.secret("operations_dsn")
-            connection = opened.enter_context(closing(connect(dsn, application=name[:63])))
-            record = _record_in(connection, journal, break_glass)
-        except (Unreachable, psycopg.OperationalError) as error:
-            warn(f"no effect ledger: {error}")
-            record = _Record(
-                BreakGlassLedger(None, journal) if break_glass else NoLedger(str(error))
-            )
-        yield record
-
-
-def _record_in(
-    connection: psycopg.Connection[Any], journal: LocalJournal, break_glass: bool
-) -> _Record:
-    connection.autocommit = True  # a session's lock and its ledger must not share a transaction
-    ledger = PostgresLedger(connection)
-    fence = next_fence(connection)
-    if break_glass:
-        return _Record(BreakGlassLedger(ledger, journal), connection, fence)
-    connection.execute("SELECT pg_advisory_lock(%s)", [_MERGE_LOCK])
-    merged = journal.merge_into(ledger)
-    connection.execute("SELECT pg_advisory_unlock(%s)", [_MERGE_LOCK])
-    if merged:
-        say(f"merged {merged} lines of the break-glass journal into the effect ledger")
-    return _Record(ledger, connection, fence)
-
-
-def _hold_window(connection: psycopg.Connection[Any], runbook: str, subject: str) -> None:
-    """Hold (runbook, subject) for as long as the connection lives: a killed run lets go of it."""
-    key = [_WINDOW_LOCK, f"{runbook}/{subject}"]
-    row = connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", key).fetchone()
-    if row == (True,):
-        return
-    holder = connection.execute(
-        "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid)"
-        " WHERE locktype = 'advisory' AND granted AND classid = %s::int::oid"
-        " AND objid = hashtext(%s)::oid AND objsubid = 2",
-        key,
-    ).fetchone()
-    raise CheckFailed(
-        f"{runbook} on {subject}: expected nobody else at it, is being run: "
-        f"{holder[0] if holder else 'by a run that has just ended'}",
-        next_step="wait for that run to end, then look at what it did before running this again",
-    )
 
 
 @contextmanager

@@ -49,6 +49,16 @@ def seconds(count: float) -> timedelta:
     return timedelta(seconds=count)
 
 
+def minutes(count: float) -> timedelta:
+    """Return `count` minutes."""
+    return timedelta(minutes=count)
+
+
+def hours(count: float) -> timedelta:
+    """Return `count` hours."""
+    return timedelta(hours=count)
+
+
 def stopwatch_seconds() -> float:
     """Return a monotonic reading in seconds; only differences mean anything."""
     return time.perf_counter()

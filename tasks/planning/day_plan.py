@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from tasks.planning.timetable import TIMETABLE, AtBell, Bell, Line, OnClock, line_of
+from tasks.planning.rhythm import AtBell, Bell, OnClock
+from tasks.planning.timetable import TIMETABLE, Line, line_of
 from trading_core.calendar.exchange_calendar import ExchangeCalendar
 from trading_core.calendar.hours import SessionHours
 from trading_core.clock import EXCHANGE_ZONE

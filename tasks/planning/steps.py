@@ -6,8 +6,9 @@ from prefect.cache_policies import NO_CACHE
 from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check, current_run
 from tasks.kernel.evidence import say, show_table
 from tasks.planning.day_plan import DayPlan
+from tasks.planning.rhythm import RoundTheClock
 from tasks.planning.scheduled_runs import ScheduledRuns
-from tasks.planning.timetable import TIMETABLE, RoundTheClock
+from tasks.planning.timetable import TIMETABLE
 from trading_core.clock import EXCHANGE_ZONE, seconds
 from trading_core.ledger.session import KnowsSession
 from trading_core.settings import Settings

@@ -5,17 +5,8 @@ from datetime import time, timedelta
 
 import pytest
 
-from tasks.planning.timetable import (
-    TIMETABLE,
-    AtBell,
-    Bell,
-    Late,
-    Line,
-    OnClock,
-    RoundTheClock,
-    line_of,
-    require_known,
-)
+from tasks.planning.rhythm import AtBell, Bell, OnClock, RoundTheClock
+from tasks.planning.timetable import TIMETABLE, Late, Line, line_of, require_known
 from trading_core.errors import ConfigurationError
 
 NAMES = {line.runbook for line in TIMETABLE}

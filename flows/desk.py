@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from pathlib import Path
 
 from prefect.context import FlowRunContext
 
 from infra.placement import Placement
 from infra.postgres.restoring.restore import Restore
+from infra.secret_store import homes
 from infra.sites import site
 from tasks.backup.archives import Shelf
 from tasks.backup.base_backups import BaseVault
@@ -140,6 +142,16 @@ class Desk(MarketDataDesk):
     def configuration_archives(self) -> Shelf:
         """Where the archives of the configuration lie."""
         return Shelf(self.settings, "configuration")
+
+    @property
+    def secret_homes(self) -> list[Path]:
+        """The directories of secret files of every site that takes part."""
+        return homes(self.settings)
+
+    @property
+    def logs(self) -> Path:
+        """Where the services write their logs."""
+        return self.settings.root / "logs"
 
     def sites(self, to: str) -> Sites:
         """Return the sites of a switch to the one called `to`."""

@@ -22,7 +22,7 @@ from trading_core.status.indicators import Limits, faults_of
 
 _PREFIX = "TRADEOPS_"
 # Settings that are tables, said as JSON.
-_TABLES = ("ports", "hosts", "indicators")
+_TABLES = ("ports", "hosts", "indicators", "open_ports")
 
 
 class Settings(BaseSettings):
@@ -50,6 +50,10 @@ class Settings(BaseSettings):
     hosts: dict[str, str] = Field(
         default_factory=dict,
         description='Services on another machine, as JSON: {"market_data": "192.0.2.7"}.',
+    )
+    open_ports: tuple[int, ...] = Field(
+        default=(22,),
+        description="Ports of this machine that other machines are meant to reach, as JSON: [22].",
     )
     site: str = Field(
         default="primary",

@@ -100,6 +100,23 @@ def notify_readiness(settings: Settings, operations: Database, checklist: Checkl
 
 
 @task(cache_policy=NO_CACHE)
+def notify_trouble(
+    settings: Settings, operations: Database, checklist: Checklist, next_step: str
+) -> None:
+    """Tell people what a checklist found red, unknown or worth a word; nothing when all is well."""
+    run = current_run()
+    bad = [line for line in checklist.lines if line.result.verdict is not Verdict.PASS]
+    if not bad:
+        return
+    words = [f"{run.runbook} of {run.subject}: {checklist.readiness}, next: {next_step}"]
+    words += [f"{one.result.verdict} {one.name}: {one.result.found}" for one in bad]
+    if run.dry_run:
+        say(f"rehearsal: people would be told: {words[0]}")
+        return
+    _say_to_all(settings, operations, "trouble", "\n".join(words))
+
+
+@task(cache_policy=NO_CACHE)
 def notify_canary(settings: Settings, operations: Database, canary: Checklist) -> None:
     """Tell people by another way when the alert of the day did not arrive (MON-04)."""
     found = "; ".join(line.result.found for line in canary.lines)

@@ -152,6 +152,30 @@ TIMETABLE: tuple[Line, ...] = (
         kept="archives 90 days",
     ),
     Line(
+        "check-access", OnClock(time(8)), window=hours(12), late=Late.RUN, ids=("SCH-47", "SCH-48")
+    ),
+    Line(
+        "quick-security-audit",
+        OnClock(time(20)),
+        window=hours(10),
+        late=Late.RUN,
+        ids=("SCH-18", "SCH-19"),
+    ),
+    Line(
+        "full-security-audit",
+        OnClock(time(7), SUNDAYS),
+        window=hours(24),
+        late=Late.RUN,
+        ids=("SCH-20",),
+    ),
+    Line(
+        "review-credentials",
+        OnClock(time(9, 30), MONTHLY),
+        window=hours(48),
+        late=Late.RUN,
+        ids=("SCH-36",),
+    ),
+    Line(
         "maintain-database",
         OnClock(time(4, 30), SUNDAYS),
         window=hours(4),

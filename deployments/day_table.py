@@ -105,6 +105,7 @@ def as_table(result: DayResult) -> Table:
 
 
 def _rows(result: DayResult) -> Iterable[tuple[str, str]]:
+    from tasks.daily_report import figures
     from tasks.report_page import wording
 
     facts = result.facts
@@ -116,8 +117,9 @@ def _rows(result: DayResult) -> Iterable[tuple[str, str]]:
         yield "  unrealized", wording.change(pnl.unrealized_pnl_usd)
         won = f"{pnl.winning_trades} with a profit, {pnl.losing_trades} with a loss"
         yield "trades", f"{pnl.trade_count} fills; closed {won}"
-    refused = sum(order.status == "rejected" for order in facts.orders)
-    yield "orders", f"{len(facts.orders)}, of which {refused} refused"
+    failed = figures.failed_count(facts)
+    held = len(figures.refused(facts)) - failed
+    yield "orders", f"{len(facts.orders)}; {held} held back by our gate, {failed} failed"
     yield "positions", _positions(facts)
     cash_usd = result.cash_usd
     yield "cash, ours", "unknown" if cash_usd is None else wording.money(cash_usd)

@@ -60,7 +60,12 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("api_calls_undelivered", "gauge", "Lines of the record of calls on the disk only."),
     Metric("order_execution_duration_seconds", "histogram", "Signal received to order answered."),
     Metric("order_ack_latency_seconds", "histogram", "Order sent to the exchange's answer."),
-    Metric("orders_total", "counter", "Orders by the status they reached.", ("status",)),
+    Metric(
+        "orders_total",
+        "counter",
+        "Orders by the status they reached; refused: held back by our own gate.",
+        ("status",),
+    ),
     Metric("execution_orders_submitted_total", "counter", "Orders the exchange took."),
     Metric("execution_orders_filled_total", "counter", "Orders completely filled."),
     Metric("risk_checks_performed_total", "counter", "Pre-trade checks made."),

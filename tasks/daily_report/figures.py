@@ -10,6 +10,7 @@ from tasks.daily_report.facts import DailyFacts, DayOrder, RiskEvent
 from tasks.report_page.wording import plural
 from trading_core.domain.money import to_cents
 from trading_core.domain.orders import OrderStatus
+from trading_core.domain.refusals import is_by_our_gate
 from trading_core.domain.shares import Shares
 from trading_core.performance.exposure import Exposure, exposure_by_minute
 from trading_core.storage.trading.pnl import EquityPoint
@@ -57,6 +58,7 @@ class Refusal:
     """Orders that were refused for one reason. `example` is one reason in full."""
 
     code: str
+    by_our_gate: bool
     count: int
     example: str
 
@@ -145,12 +147,20 @@ def refused(facts: DailyFacts) -> tuple[DayOrder, ...]:
     return tuple(order for order in facts.orders if order.status is OrderStatus.REJECTED)
 
 
+def failed_count(facts: DailyFacts) -> int:
+    """Return how many orders were refused by anything but our own gate, whose work that is."""
+    return sum(not is_by_our_gate(order.reason) for order in refused(facts))
+
+
 def refusals(facts: DailyFacts) -> tuple[Refusal, ...]:
     """Return the refused orders by reason code, the most frequent first."""
     by_code: dict[str, list[str]] = defaultdict(list)
     for order in refused(facts):
         by_code[order.reason.partition(":")[0].strip() or "no reason given"].append(order.reason)
-    found = (Refusal(code, len(reasons), reasons[0]) for code, reasons in by_code.items())
+    found = (
+        Refusal(code, is_by_our_gate(code), len(reasons), reasons[0])
+        for code, reasons in by_code.items()
+    )
     return tuple(sorted(found, key=lambda refusal: (-refusal.count, refusal.code)))
 
 

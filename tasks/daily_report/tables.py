@@ -131,11 +131,13 @@ def refusals(facts: DailyFacts) -> Table:
     """Return the refused orders by reason, with one reason in full."""
     columns = (
         Column("Reason"),
+        Column("By"),
         Column("Orders", Kind.COUNT),
         Column("For example", secondary=True),
     )
     rows = tuple(
-        (refusal.code, refusal.count, refusal.example) for refusal in figures.refusals(facts)
+        (one.code, "our gate" if one.by_our_gate else "failure", one.count, one.example)
+        for one in figures.refusals(facts)
     )
     return Table(columns, rows, "No order was refused.")
 

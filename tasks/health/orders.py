@@ -18,8 +18,12 @@ def check_pending_orders(settings: Settings) -> CheckResult:
 
 @check(within=seconds(6))
 def check_order_flow(settings: Settings) -> CheckResult:
-    """Take how many orders fail and how many fill (HLT-07, THR-03, THR-18)."""
-    return as_result(measured(settings, "orders_failed_percent", "orders_filled_percent"))
+    """Take how many orders fail, how many our gate holds back and how many fill (HLT-07).
+
+    What our gate holds back did not fail: it is told, and turns nothing unless a stack limits it.
+    """
+    names = ("orders_failed_percent", "orders_refused_percent", "orders_filled_percent")
+    return as_result(measured(settings, *names))
 
 
 @check(within=seconds(6))

@@ -22,6 +22,7 @@ from trading_core.broker.contract import Refused, TradingApi
 from trading_core.clock import Clock, seconds
 from trading_core.domain.market import Quote
 from trading_core.domain.orders import Order, OrderRequest, OrderStatus
+from trading_core.domain.refusals import is_by_our_gate
 from trading_core.errors import TradingError, Unreachable
 from trading_core.execution import intents
 from trading_core.execution.group import Asked, Call, group_of
@@ -284,7 +285,7 @@ class OrderPath:
             return
         for one in refused:
             order_id = one.intent.request.client_order_id
-            self._count("rejected")
+            self._count("refused" if is_by_our_gate(one.verdict.code) else "rejected")
             log.warning("order refused", order=order_id, code=one.verdict.code)
             one.end(Outcome(order_id, "refused", OrderStatus.REJECTED, one.verdict.code))
         ids = [one.intent.request.client_order_id for one in refused]

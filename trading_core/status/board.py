@@ -36,7 +36,8 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "trading": (
         *("breaker_open", "daily_loss_limit_percent", "daily_loss_equity_percent"),
         *("position_loss_limit_percent", "position_limit_percent", "order_pending_seconds"),
-        *("orders_failed_percent", "orders_filled_percent", "model_drift"),
+        *("orders_failed_percent", "orders_refused_percent", "orders_filled_percent"),
+        *("model_drift",),
     ),
     "market data": (
         *("feed_age_seconds", "feed_disconnected_seconds", "feed_lag_p95_ms"),

@@ -111,6 +111,9 @@ INDICATORS: tuple[Indicator, ...] = (
         "orders_failed_percent", "THR-03", "failed orders", " %", Limits(0.1, 1), highest=100
     ),
     Indicator(
+        "orders_refused_percent", "DM-L13", "held back by our gate", " %", Limits(), highest=100
+    ),
+    Indicator(
         "memory_used_percent", "THR-04 THR-34", "memory used", " %", Limits(80, 90), highest=100
     ),
     Indicator(

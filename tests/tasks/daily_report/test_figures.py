@@ -140,11 +140,13 @@ def test_refusals_are_counted_by_code_most_frequent_first() -> None:
         ),
     )
 
-    assert [(r.code, r.count, r.example) for r in figures.refusals(facts)] == [
-        ("A", 2, "A: x"),
-        ("PRICE_COLLAR", 1, "PRICE_COLLAR: far"),
-        ("no reason given", 1, ""),
+    found = [(r.code, r.by_our_gate, r.count, r.example) for r in figures.refusals(facts)]
+    assert found == [
+        ("A", False, 2, "A: x"),
+        ("PRICE_COLLAR", True, 1, "PRICE_COLLAR: far"),
+        ("no reason given", False, 1, ""),
     ]
+    assert figures.failed_count(facts) == 3
 
 
 def test_only_orders_the_exchange_took_count_as_sent() -> None:

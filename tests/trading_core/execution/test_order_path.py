@@ -35,8 +35,9 @@ class Desk:
         self.broker = FakeBroker({"SPY": SPY})
         self.switch = TradingSwitch(root, database, SystemClock(), lambda *_: None)
         self.quotes = {"SPY": SPY}
+        self.metrics = Metrics()
         self.path = OrderPath(
-            database, self.broker, self.switch, SystemClock(), lambda _: self.quotes, Metrics()
+            database, self.broker, self.switch, SystemClock(), lambda _: self.quotes, self.metrics
         )
         self.switch.enter(SESSION)
         self.switch.enable(Word("test", "test", SystemClock().now(), 1), resume=False)
@@ -50,6 +51,11 @@ class Desk:
     def orders(self) -> list[Order]:
         with self.database.transaction() as connection:
             return orders.of_day(connection, SESSION.account, SESSION.trading_date)
+
+    def counted(self, status: str) -> float:
+        series = f'orders_total{{status="{status}"}} '
+        told = self.metrics.exposition().decode().splitlines()
+        return sum(float(line.removeprefix(series)) for line in told if line.startswith(series))
 
     def refusals(self) -> list[str]:
         with self.database.transaction() as connection:
@@ -180,6 +186,19 @@ def test_what_the_exchange_refuses_is_rejected_with_its_number(desk: Desk) -> No
     assert (outcome.outcome, outcome.reason) == ("refused", f"EXCHANGE_{FORBIDDEN}")
     [order] = desk.orders()
     assert (order.status, order.reason) == (OrderStatus.REJECTED, f"EXCHANGE_{FORBIDDEN}")
+
+
+def test_what_our_limits_hold_back_is_not_counted_with_the_orders_that_failed(desk: Desk) -> None:
+    desk.send(a_signal(1, quantity=501), resting(2))
+    assert (desk.counted("refused"), desk.counted("rejected"), desk.counted("new")) == (1, 0, 1)
+    desk.broker.faults.refusal = Refused(FORBIDDEN, "insufficient buying power")
+    desk.one(a_signal(3))
+    desk.broker.faults.refusal, desk.quotes = None, {}
+    desk.one(a_signal(4))
+    assert (desk.counted("refused"), desk.counted("rejected"), desk.counted("new")) == (1, 2, 1)
+    desk.switch.halt(Word("loss", "on call", SystemClock().now()), HaltKind.HALT)
+    desk.one(a_signal(5))
+    assert (desk.counted("refused"), desk.counted("rejected")) == (2, 2)
 
 
 def test_without_the_database_no_order_leaves_and_every_signal_is_told_so(desk: Desk) -> None:

@@ -9,7 +9,7 @@ from tests.fix_prometheus import exposition, running_prometheus
 from trading_core.clock import SystemClock
 from trading_core.errors import Unreachable
 from trading_core.settings import Settings
-from trading_core.status.indicators import Level, Reading, evaluate, indicator
+from trading_core.status.indicators import Level, Limits, Reading, evaluate, indicator
 from trading_core.status.measure import measure, probe_of
 from trading_core.status.metrics_store import MetricsStore
 from trading_core.status.probes.metrics import NAMES, QUESTIONS, ask
@@ -55,6 +55,7 @@ WELL: Series = {
     **histogram("trading_api_request_duration_seconds", "gateway", "0.05"),
     **counter("orders_total", 10, status="new", **EXECUTOR),
     **counter("orders_total", 0, status="rejected", **EXECUTOR),
+    **counter("orders_total", 0, status="refused", **EXECUTOR),
     **counter("execution_orders_submitted_total", 10, **EXECUTOR),
     **counter("execution_orders_filled_total", 10, **EXECUTOR),
     **counter("http_requests_total", 100, status="200", **API),
@@ -126,6 +127,7 @@ CASES: Mapping[str, Series] = {
     "idle": {name: steady(values[-1]) for name, values in WELL.items()},
     # Counters with labels have no series before they first count.
     "fresh": {name: values for name, values in WELL.items() if not name.startswith("orders_total")},
+    "our gate": WELL | counter("orders_total", 10, status="refused", **EXECUTOR),
     "API": WELL | counter("http_requests_total", 20, status="500", **API),
 }
 
@@ -140,10 +142,11 @@ class Store:
             for number, case in enumerate(CASES)
         }
 
-    def readings(self, case: str) -> dict[str, Reading]:
+    def readings(self, case: str, limits: Settings | None = None) -> dict[str, Reading]:
+        others = limits.indicators if limits else {}
         with MetricsStore(self.settings, self._ends[case]) as store:
             return {
-                name: evaluate(indicator(name), ask(store, self.settings, question), {})
+                name: evaluate(indicator(name), ask(store, self.settings, question), others)
                 for name, question in QUESTIONS.items()
             }
 
@@ -180,6 +183,14 @@ def test_a_control_api_that_fails_is_the_api_s_line_and_among_all_requests(store
     turned = {one for one in NAMES if broken[one].level is not well[one].level}
     assert turned == {"api_failed_percent", "requests_failed_percent"}
     assert broken["api_failed_percent"].level is Level.CRITICAL
+
+
+def test_what_our_own_gate_holds_back_is_told_and_is_no_failed_order(store: Store) -> None:
+    well, held = store.readings("well"), store.readings("our gate")
+    assert held["orders_refused_percent"].found == "50 %"
+    assert {one for one in NAMES if held[one].level is not well[one].level} == set()
+    ours = Settings(indicators={"orders_refused_percent": Limits(25, None)})
+    assert store.readings("our gate", ours)["orders_refused_percent"].level is Level.WARNING
 
 
 def test_a_window_without_orders_is_no_number_and_no_trouble(store: Store) -> None:

@@ -61,6 +61,12 @@ QUESTIONS: Mapping[str, Question] = {
         f'orders_total{{{_EXECUTOR},status=~"new|rejected"}}',
         "trade_executor",
     ),
+    # The gate at work, not a fault: for people to know, and a limit only where a stack sets one.
+    "orders_refused_percent": _share(
+        f'orders_total{{{_EXECUTOR},status="refused"}}',
+        f'orders_total{{{_EXECUTOR},status=~"new|rejected|refused"}}',
+        "trade_executor",
+    ),
     "orders_filled_percent": _share(
         "execution_orders_filled_total", "execution_orders_submitted_total", "trade_executor"
     ),

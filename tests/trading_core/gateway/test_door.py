@@ -1,6 +1,7 @@
 """Who gets in, how often, and what is left of it: the door of the control API on a real core."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +12,7 @@ from tests.fix_core import WORD, Core
 from tests.trading_core.gateway.conftest import Caller, Keyring, issued
 from trading_core.access.api_token import ApiToken, Scope
 from trading_core.access.call import CallLine
-from trading_core.clock import poll, seconds
+from trading_core.clock import SystemClock, poll, seconds
 from trading_core.gateway.endpoints import ENDPOINTS, Alias, Endpoint
 from trading_core.storage.connect import connect
 from trading_core.storage.operations.control_api import calls, tokens
@@ -51,25 +52,27 @@ def test_no_path_of_the_table_answers_without_a_token(
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
-def test_no_scope_but_the_endpoints_own_opens_it(
-    open_core: Core, caller: CallerOf, endpoint: Endpoint
+def test_no_scope_but_the_endpoints_own_opens_it_and_each_refusal_is_on_record(
+    open_core: Core, keyring: Keyring, caller: CallerOf, endpoint: Endpoint
 ) -> None:
-    for scope in set(Scope) - {endpoint.scope}:
-        answer = caller(scope).say(path_of(Alias(endpoint.path)), method=endpoint.method)
-        assert code(answer) == (403, "SCOPE_MISSING")
+    began = SystemClock().now()
+    wrong = set(Scope) - {endpoint.scope}
+    for scope in wrong:
+        for alias in (Alias(endpoint.path), *endpoint.aliases):
+            method = alias.method or endpoint.method
+            answer = caller(scope).say(path_of(alias), method=method)
+            assert code(answer) == (403, "SCOPE_MISSING"), alias.path
+    refused = {keyring[scope].id: 1 + len(endpoint.aliases) for scope in wrong}
 
-
-def test_a_refused_scope_is_on_record(open_core: Core, keyring: Keyring, caller: CallerOf) -> None:
-    caller(Scope.READ).say("/api/v1/trading/halt")
-    token = keyring[Scope.READ]
-
-    def refused() -> bool:
-        return any(
-            (line.kind, line.endpoint, line.status) == ("refused", "POST /api/v1/trading/halt", 403)
-            for line in record(open_core, of=token)
+    def on_record() -> Counter[str]:
+        with connect(open_core.operations.app_dsn, application="tests") as connection:
+            lines = calls.since(connection, 0, 1000, began)
+        kinds = [(line.caller_id, line.kind, line.endpoint, line.status) for line in lines]
+        return Counter(
+            caller_id for caller_id, *kind in kinds if kind == ["refused", endpoint.name, 403]
         )
 
-    assert poll(refused, within=seconds(10))
+    assert poll(lambda: on_record() == refused, within=seconds(10)), on_record()
 
 
 def test_a_token_that_has_ended_opens_nothing(open_core: Core) -> None:

@@ -39,6 +39,9 @@ def issue(
     scope: Annotated[list[Scope], typer.Option(help="What it may do; once for each.")],
     days: Annotated[int, typer.Option(help="How long it is in force, at most 366.")] = 90,
     per_minute: Annotated[int, typer.Option(help="Calls a minute it may make.")] = 600,
+    person: Annotated[
+        str, typer.Option(help="Whose it is, by their number; absent: a machine's, nobody's voice.")
+    ] = "",
     out: Annotated[
         Path | None, typer.Option(help="A new file for the token, readable by you only.")
     ] = None,
@@ -49,7 +52,7 @@ def issue(
     from trading_core.storage.connect import connect
 
     file = None if out is None else secret_file.reserve(out)
-    wanted = issuing.Wanted(name, frozenset(scope), days, per_minute)
+    wanted = issuing.Wanted(name, frozenset(scope), days, per_minute, person.strip())
     dsn = Settings.read().secret("operations_dsn")
     with connect(dsn, application=_APPLICATION) as connection:
         now = SystemClock().now()
@@ -99,10 +102,17 @@ def list_() -> None:
     with connect(dsn, application=_APPLICATION) as connection:
         known = tokens.callers(connection)
     now = SystemClock().now()
-    table = Table("name", "may", "token", "calls/min", "in force")
+    table = Table("name", "person", "may", "token", "calls/min", "in force")
     for one in known:
         scopes = ", ".join(sorted(one.scopes))
-        table.add_row(one.name, scopes, one.id, str(one.calls_per_minute), _standing(one, now))
+        table.add_row(
+            one.name,
+            one.person or "-",
+            scopes,
+            one.id,
+            str(one.calls_per_minute),
+            _standing(one, now),
+        )
     open_console().print(table)
 
 
@@ -110,6 +120,7 @@ def _facts(caller: Caller) -> dict[str, object]:
     return {
         "token": caller.id,
         "name": caller.name,
+        "person": caller.person,
         "scopes": sorted(caller.scopes),
         "valid_until": f"{caller.valid_until:%FT%TZ}",
     }

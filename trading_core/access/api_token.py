@@ -86,6 +86,8 @@ class Caller:
         id: The token's.
         secret_sha256: Empty for the stack itself, whose token is a secret file.
         valid_until: None only for the stack itself.
+        person: Whose it is, by their number in the firm's list of people. Empty: a machine's,
+            which is nobody's voice where two people have to agree.
     """
 
     id: str
@@ -95,6 +97,7 @@ class Caller:
     calls_per_minute: int
     valid_until: datetime | None
     revoked_at: datetime | None = None
+    person: str = ""
 
     def is_holder_of(self, token: ApiToken) -> bool:
         """Whether this is their token, found in the same time for every wrong one."""

@@ -7,6 +7,7 @@ from psycopg import Connection
 
 from trading_core.access.api_token import ApiToken, Caller, Scope
 from trading_core.errors import ConfigurationError
+from trading_core.storage.operations import people
 from trading_core.storage.operations.control_api import tokens
 
 DAYS_MAX = 366
@@ -19,12 +20,14 @@ class Wanted:
 
     Attributes:
         days: How long it is in force.
+        person: Whose it is, by their number in the firm's list of people; empty: a machine's.
     """
 
     name: str
     scopes: frozenset[Scope]
     days: int
     calls_per_minute: int = CALLS_PER_MINUTE
+    person: str = ""
 
 
 def issue(
@@ -33,7 +36,8 @@ def issue(
     """Make a token and keep its hash; the token itself is in the answer, and nowhere else.
 
     Raises:
-        ConfigurationError: Without a name or a scope, for too long, or for no calls at all.
+        ConfigurationError: Without a name or a scope, for too long, for no calls at all, or for a
+            person nobody has vouched for.
     """
     if not wanted.name.strip() or not wanted.name.isprintable() or not wanted.scopes:
         raise ConfigurationError(
@@ -47,6 +51,7 @@ def issue(
             f"{wanted.days} days and {wanted.calls_per_minute} calls",
             next_step="issue it for less, and a new one when it ends",
         )
+    _require_vouched_for(connection, wanted.person)
     token = ApiToken.new()
     caller = Caller(
         id=token.id,
@@ -55,6 +60,20 @@ def issue(
         secret_sha256=token.secret_sha256,
         calls_per_minute=wanted.calls_per_minute,
         valid_until=now + timedelta(days=wanted.days),
+        person=wanted.person,
     )
     tokens.add(connection, caller, issued_by=issued_by)
     return token, caller
+
+
+def _require_vouched_for(connection: Connection, person: str) -> None:
+    """Take a person's number only where the owner of the database has written the same one down.
+
+    So that one person does not become two by a number typed otherwise.
+    """
+    known = {one.person for one in people.holders(connection).values() if one.revoked_at is None}
+    if person and person not in known:
+        raise ConfigurationError(
+            f"API token: expected the number of somebody with a personal token, was {person!r}",
+            next_step="see `tradeops people list`; `tradeops people add` vouches for somebody",
+        )

@@ -20,7 +20,8 @@ document need no token; everything else does.
 `tradeops tokens issue NAME --scope SCOPE --days N` makes one and shows it once; only a SHA-256 of
 it is kept. `tradeops tokens list` and `revoke` do what they say. A token is sent as
 `Authorization: Bearer TOKEN`. It has an end (at most 366 days), a number of calls a minute, and
-scopes of which none includes another:
+scopes of which none includes another; with `--person` it is somebody's own, by their number in the
+firm's list of people:
 
 | Scope | For |
 |---|---|
@@ -80,11 +81,12 @@ executor's disk, and is left only into a halt.
 `{{"limits": {{"order_quantity_max": 400, "position_concentration_max": "0.12"}},
 "until": "2026-03-02T16:00:00Z", ...}}`. Shares are whole numbers, dollars and fractions of equity
 decimals. Tightening holds at once. Loosening, which is also taking a limit away with `null`, needs
-the token of another admin in the header `Second-Token`, or the runbook's approval. With `until` the
-limits before are in force again at that time, by themselves. Older names: `max_shares` is
-`order_quantity_max`, `max_notional` is `order_notional_usd_max`, `max_position_concentration` is
-`position_concentration_max`; `max_position_size` never said of what it was a share, and
-`volatility_multiplier` is the `volatility_ratio` of the proposal.
+the token of another admin in the header `Second-Token`, or the runbook's approval. Both tokens have
+to be people's own, of two people: one person with two tokens, under whatever names, is one voice.
+With `until` the limits before are in force again at that time, by themselves. Older names:
+`max_shares` is `order_quantity_max`, `max_notional` is `order_notional_usd_max`,
+`max_position_concentration` is `position_concentration_max`; `max_position_size` never said of what
+it was a share, and `volatility_multiplier` is the `volatility_ratio` of the proposal.
 
 """
 

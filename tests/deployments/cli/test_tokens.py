@@ -9,6 +9,7 @@ from psycopg.errors import InsufficientPrivilege
 from typer.testing import CliRunner, Result
 
 from deployments.cli import main
+from tests.fix_approvals import Person, enrol
 from tests.fix_postgres import OperationsDatabase
 from trading_core.access.api_token import ApiToken, Scope
 from trading_core.errors import ConfigurationError, InvariantViolated
@@ -49,6 +50,17 @@ def test_a_token_is_shown_once_and_only_a_hash_of_it_is_kept(connection: Connect
     assert token.id in listed
     secret = token.text.split(".")[2]
     assert secret not in f"{kept} {kept.secret_sha256} {line} {listed} {issued.stderr}"
+
+
+def test_a_token_is_a_persons_only_when_somebody_has_vouched_for_the_number(
+    connection: Connection, operations_database: OperationsDatabase
+) -> None:
+    words = ("tokens", "issue", "desk", "--scope", "admin", "--person")
+    assert isinstance(desk(*words, "risk manager").exception, ConfigurationError)
+    enrol(operations_database.owner_dsn, Person("risk manager"))
+    assert desk(*words, "risk manager").exit_code == 0
+    desk("tokens", "issue", "pager", "--scope", "halt")
+    assert [one.person for one in tokens.callers(connection)] == ["risk manager", ""]
 
 
 def test_a_token_in_a_file_is_its_owners_alone(tmp_path: Path) -> None:

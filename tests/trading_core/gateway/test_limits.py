@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.fix_approvals import Person, enrol
 from tests.fix_core import WORD, Core
 from tests.trading_core.gateway.conftest import Caller, Keyring, issued_together
 from trading_core.access.api_token import Scope
@@ -47,23 +48,38 @@ def test_tightening_holds_at_once(gateway: Peer, caller: CallerOf) -> None:
     assert (found["reason"], found["changed_by"][:5]) == (WORD["reason"], "tests")
 
 
-def test_loosening_needs_another_admin(
+def test_loosening_needs_another_person_whatever_tokens_the_first_one_has(
     gateway: Peer, open_core: Core, keyring: Keyring, caller: CallerOf
 ) -> None:
-    admin, more = caller(Scope.ADMIN), {"order_quantity_max": 600}
-    names = ("a second person", "a test that may admin")
-    second, same_name = issued_together(
-        open_core, [Wanted(name, frozenset({Scope.ADMIN}), 1, 600) for name in names]
+    one, other = "risk manager", "head of trading"
+    for name in (one, other):
+        enrol(open_core.operations.owner_dsn, Person(name))
+    admin = frozenset({Scope.ADMIN})
+    own, own_too, second, machines = issued_together(
+        open_core,
+        [Wanted(f"a token {n}", admin, 1, 600, who) for n, who in enumerate((one, one, other, ""))],
     )
-    for nobody in ("", "nonsense", keyring[Scope.READ].text, keyring[Scope.ADMIN].text,
-                   same_name.text, "only-for-tests"):  # fmt: skip
-        refused = say(admin, more, nobody)
-        assert (refused.status_code, refused.json()["code"]) == (403, "SECOND_PERSON_MISSING")
-    assert gateway.get(PATH)["limits"]["order_quantity_max"] == 500
-    agreed = say(admin, more, second.text, until=_in(hours=1))
-    assert (agreed.status_code, agreed.json()["approved_by"]) == (200, "a second person")
+    more = {"order_quantity_max": 600}
+    nobody = ("", "nonsense", keyring[Scope.READ].text, machines.text, "only-for-tests")
+    with Caller(open_core, own) as asking:
+        for text in (*nobody, own.text, own_too.text):
+            assert_alone(say(asking, more, text))
+        assert_alone(say(caller(Scope.ADMIN), more, second.text))  # it may be the second's own
+        issued = asking.say(
+            "/api/v1/security/api-keys", {**WORD, "name": "mine", "scopes": ["admin"]}
+        ).json()
+        assert issued["person"] == one
+        assert_alone(say(asking, more, issued["token"]))
+        assert gateway.get(PATH)["limits"]["order_quantity_max"] == 500
+        agreed = say(asking, more, second.text, until=_in(hours=1))
+    assert agreed.status_code == 200, agreed.text
+    assert agreed.json()["approved_by"] == "a token 2 (person head of trading)"
     assert agreed.json()["valid_until"] is not None
     assert gateway.get(PATH)["limits"]["order_quantity_max"] == 600
+
+
+def assert_alone(answer: Any) -> None:
+    assert (answer.status_code, answer.json()["code"]) == (403, "SECOND_PERSON_MISSING")
 
 
 def test_a_hard_cap_holds_for_two_people_as_well(gateway: Peer, caller: CallerOf) -> None:

@@ -45,7 +45,14 @@ class AccessAnswers:
     def issue(self, call: Call[KeyWord]) -> dict[str, Any]:
         """Make a token; it is in this answer and nowhere else."""
         word = call.word
-        wanted = issuing.Wanted(word.name, frozenset(word.scopes), word.days, word.calls_per_minute)
+        # Whose it is nobody chooses here: the caller's, who would be two people otherwise.
+        wanted = issuing.Wanted(
+            word.name,
+            frozenset(word.scopes),
+            word.days,
+            word.calls_per_minute,
+            call.caller.person,
+        )
         now = self._clock.now()
         _refuse_more_than_own(call)
         with self._operations.transaction() as connection:
@@ -111,6 +118,7 @@ def _shown(one: Caller, now: datetime) -> dict[str, Any]:
     return {
         "id": one.id,
         "name": one.name,
+        "person": one.person,
         "scopes": sorted(one.scopes),
         "calls_per_minute": one.calls_per_minute,
         "valid_until": one.valid_until,

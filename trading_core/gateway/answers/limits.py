@@ -1,7 +1,6 @@
 """The desk's limits: their versions, what another set would be, and putting one in force."""
 
 from dataclasses import asdict
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -75,31 +74,34 @@ class LimitsAnswers:
         return {**_proposed(proposal), **_in_force(version)}
 
     def _approver(self, call: Call[LimitsWord], proposal: Proposal, second_token: str) -> str:
-        """Return who else agrees; nobody needs to where nothing is loosened."""
+        """Return who else agrees; nobody needs to where nothing is loosened.
+
+        Raises:
+            Refusal: 403, it is not known to be another person's word.
+        """
         if not proposal.loosened:
             return ""
         if call.caller.id == STACK and call.word.approved_by:
             return call.word.approved_by  # its runbook has asked people, and has their signatures
         second = self._book.holder(second_token.strip())
-        now: datetime = self._clock.now()
-        if (
-            second is None
-            or second.fault(now)
-            or Scope.ADMIN not in second.scopes
-            or second.id in (STACK, call.caller.id)
-            or second.name == call.caller.name
-        ):
-            raise _alone(proposal)
-        return second.name
+        if second is None or second.fault(self._clock.now()) or Scope.ADMIN not in second.scopes:
+            raise _alone(proposal, "was none")
+        # By whose they are, not by name: a person has as many tokens and names as they like.
+        if not call.caller.person or not second.person:
+            raise _alone(proposal, "was a token that is nobody's")
+        if second.person == call.caller.person:
+            raise _alone(proposal, "was the same person's")
+        return f"{second.name} (person {second.person})"
 
 
-def _alone(proposal: Proposal) -> Refusal:
+def _alone(proposal: Proposal, found: str) -> Refusal:
     return Refusal(
         403,
         "SECOND_PERSON_MISSING",
         f"risk limits: expected a second person's word to loosen {', '.join(proposal.loosened)}, "
-        "was none; nothing was done",
-        next_step="run change-risk-limits, or send another admin's token as `Second-Token`",
+        f"{found}; nothing was done",
+        next_step="run change-risk-limits, or send another admin's token as `Second-Token`; "
+        "both have to be people's own (`tradeops tokens issue --person`)",
     )
 
 

@@ -6,7 +6,8 @@ from psycopg.rows import dict_row
 from trading_core.access.api_token import Caller, Scope
 
 _SELECT = """
-    SELECT t.id, t.name, t.scopes, t.secret_sha256, t.calls_per_minute, t.valid_until, r.revoked_at
+    SELECT t.id, t.name, t.scopes, t.secret_sha256, t.calls_per_minute, t.valid_until, t.person,
+           r.revoked_at
     FROM api_tokens t LEFT JOIN api_token_revocations r USING (id)
 """
 
@@ -15,8 +16,8 @@ def add(connection: Connection, caller: Caller, *, issued_by: str) -> None:
     """Write a token's hash down."""
     connection.execute(
         "INSERT INTO api_tokens"
-        " (id, name, scopes, secret_sha256, calls_per_minute, valid_until, issued_by)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        " (id, name, scopes, secret_sha256, calls_per_minute, valid_until, person, issued_by)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
         (
             caller.id,
             caller.name,
@@ -24,6 +25,7 @@ def add(connection: Connection, caller: Caller, *, issued_by: str) -> None:
             caller.secret_sha256,
             caller.calls_per_minute,
             caller.valid_until,
+            caller.person,
             issued_by,
         ),
     )

@@ -91,6 +91,12 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("trading_unrealized_pnl", "gauge", "Unrealised profit of the day in dollars."),
     Metric("trading_open_positions", "gauge", "Symbols held."),
     Metric("trading_position_size", "gauge", "Market value held in dollars.", ("symbol",)),
+    Metric(
+        "position_limit_in_use_ratio",
+        "gauge",
+        "What is held, of its limit in dollars or shares, whichever is nearer; 1: all of it.",
+        ("symbol",),
+    ),
     Metric("position_unrealized_pnl_usd", "gauge", "Unrealised profit in dollars.", ("symbol",)),
     Metric("trading_enabled", "gauge", "1 while new orders may be sent."),
     Metric("market_data_websocket_connected", "gauge", "1 while the primary feed is connected."),

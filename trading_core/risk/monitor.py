@@ -16,6 +16,7 @@ import structlog
 from psycopg import Connection
 
 from trading_core.domain.market import Quote
+from trading_core.domain.positions import Position
 from trading_core.errors import CheckFailed, Unreachable
 from trading_core.ledger.day import DayProfit, profit_of_day
 from trading_core.ledger.session import Session
@@ -194,8 +195,21 @@ class RiskMonitor:
             size = gauge("trading_position_size").labels(position.symbol)
             size.set(float(position.quantity * price_usd))
             gauge("position_unrealized_pnl_usd").labels(position.symbol).set(float(unrealized_usd))
+        in_use = gauge("position_limit_in_use_ratio")
+        in_use.clear()  # what an account before this one held is nobody's any more
         if limits is not None:
             gauge("risk_max_position_size").set(float(limits.position_notional_usd_max))
+            for one in held:
+                price_usd = prices_usd.get(one.position.symbol, Decimal(0))
+                used = _limit_in_use(one.position, price_usd, limits)
+                in_use.labels(one.position.symbol).set(used)
+
+
+def _limit_in_use(position: Position, price_usd: Decimal, limits: RiskLimits) -> float:
+    """Return how much of its limit a position is: of dollars or of shares, whichever is more."""
+    shares = abs(Decimal(position.quantity))
+    of_dollars = shares * price_usd / limits.position_notional_usd_max
+    return float(max(of_dollars, shares / limits.position_quantity_max))
 
 
 def _day(connection: Connection, session: Session) -> DailyPnl:

@@ -146,6 +146,18 @@ def test_a_mark_values_what_is_held_at_the_middle_and_writes_it_down(desk: Desk)
     assert point.equity_usd == Decimal("201603.00")
 
 
+@pytest.mark.parametrize(
+    ("price_usd", "in_use"), [("40.00", "1.0"), ("102.00", "2.04")], ids=["shares", "dollars"]
+)
+def test_what_is_held_is_told_as_a_share_of_the_nearer_limit(
+    desk: Desk, price_usd: str, in_use: str
+) -> None:
+    desk.market.show(price_usd, price_usd)
+    desk.monitor.mark(SESSION, AT)
+    line = f'position_limit_in_use_ratio{{symbol="SPY"}} {in_use}'
+    assert line in desk.metrics.exposition().decode().splitlines()
+
+
 def test_the_same_moment_marked_again_is_the_same_mark(desk: Desk) -> None:
     assert desk.monitor.mark(SESSION, AT) == desk.monitor.mark(SESSION, AT)
     with desk.database.transaction() as connection:

@@ -10,6 +10,7 @@ distributions, of `--rounds` each:
 """
 
 import argparse
+import logging
 import socket
 import statistics
 import subprocess
@@ -23,6 +24,7 @@ from itertools import count
 from pathlib import Path
 from threading import Event
 
+import structlog
 from pydantic import SecretStr
 
 from trading_core import durable
@@ -57,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=20, help="of each measurement (default 20)")
     parser.add_argument("--orders", type=int, default=1000, help="open at once (default 1000)")
     asked = parser.parse_args(arguments)
+    quiet()
     with tempfile.TemporaryDirectory(prefix="tradeops-bench-") as folder, ExitStack() as leaving:
         settings = _settings(Path(folder))
         leaving.enter_context(_processes(settings))
@@ -75,6 +78,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_row(f"halt with {asked.orders} orders, confirmed", halt_ms, goal_ms=2000),
     ]
     return 0 if all(held) else 1
+
+
+def quiet() -> None:
+    """Have nothing but the table printed: that trading stops is what is measured, and no news."""
+    only_errors = structlog.make_filtering_bound_logger(logging.ERROR)
+    structlog.configure(wrapper_class=only_errors)
 
 
 def _halt_to_last_order_ms(settings: Settings, broker: Broker) -> float:

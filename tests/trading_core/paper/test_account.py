@@ -5,6 +5,7 @@ from decimal import Decimal
 from tests.trading_core.paper.exchange_parts import limit, market, ticks
 from trading_core.domain.orders import Side
 from trading_core.paper.account.account import Account
+from trading_core.paper.door.trading.accounts import ActivitiesQuery, history
 from trading_core.paper.orders.words import Duration, Status
 
 NOW = datetime(2024, 3, 5, 14, 30, tzinfo=UTC)
@@ -122,3 +123,13 @@ def test_an_average_price_is_exact_where_it_can_be() -> None:
     account.execute(order, Decimal(6), ticks("10.05"), NOW)
     assert str(order.filled_average_usd) == "10.03"
     assert order.status is Status.FILLED
+
+
+def test_a_fee_is_dated_by_the_exchanges_day_and_not_by_utc() -> None:
+    account = an_account()
+    account.fee_per_share_ticks = Decimal(ticks("0.0035"))
+    evening = datetime(2024, 3, 6, 0, 30, tzinfo=UTC)  # half past seven on the 5th in New York
+    order = account.add_order(market("a", Side.BUY, 10), evening)
+    account.execute(order, Decimal(10), ticks("10.00"), evening)
+    [fee] = ActivitiesQuery().answer(history(account, frozenset({"FEE"})))
+    assert (fee["date"], fee["net_amount"]) == ("2024-03-05", "-0.04")

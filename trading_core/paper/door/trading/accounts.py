@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
+from trading_core.clock import EXCHANGE_ZONE
 from trading_core.domain.money import from_ticks
 from trading_core.paper.account.account import Account
 from trading_core.paper.account.activities import Activity
@@ -82,7 +83,7 @@ def add_activities(routes: APIRouter, venue: Venue) -> None:
     async def of_one_type(
         activity_type: str, query: Annotated[ActivitiesQuery, Query()]
     ) -> list[Body]:
-        return query.answer(_rows(venue.current().account, frozenset({activity_type})))
+        return query.answer(history(venue.current().account, frozenset({activity_type})))
 
     @routes.get("/v2/account/activities")
     async def of_all_types(query: Annotated[ActivitiesQuery, Query()]) -> list[Body]:
@@ -93,11 +94,11 @@ def add_activities(routes: APIRouter, venue: Venue) -> None:
             wanted = _TRADES if query.category == "trade_activity" else _BESIDE_TRADES
         else:
             wanted = _TRADES | _BESIDE_TRADES
-        return query.answer(_rows(venue.current().account, wanted))
+        return query.answer(history(venue.current().account, wanted))
 
 
-def _rows(account: Account, wanted: frozenset[str]) -> list[_Row]:
-    """Return the account's history in the order it happened."""
+def history(account: Account, wanted: frozenset[str]) -> list[_Row]:
+    """Return the account's history of the wanted types, in the order it happened."""
     found: list[_Row] = []
     if "FILL" in wanted:
         found += [(execution.at, execution) for execution in account.executions]
@@ -115,7 +116,8 @@ def _fee(account: Account, execution: Execution) -> Activity:
     return Activity(
         id=derived_id(account.number, "fee", execution.sequence),
         kind="FEE",
-        on=execution.at.date(),
+        # The exchange's date: an evening's fill is of that day, and in UTC already of the next.
+        on=execution.at.astimezone(EXCHANGE_ZONE).date(),
         description=f"fee of execution {execution.id}",
         amount_usd=-from_ticks(execution.fee_ticks),
         symbol=execution.symbol,

@@ -14,6 +14,7 @@ from trading_core.domain.state import Act, TradingState
 from trading_core.errors import CheckFailed, TradingError
 from trading_core.execution.control import HaltKind, Word
 from trading_core.execution.executor import Executor
+from trading_core.execution.retry import Wish
 from trading_core.execution.signals import Outcome, Signal
 from trading_core.health import Health
 from trading_core.lockstep import MinuteEnd
@@ -48,6 +49,15 @@ class SignalsBody(_Body):
 
     now: AwareDatetime
     signals: list[SignalBody]
+
+
+class RetryBody(_Body):
+    """An order that failed is wanted still; see `retry.Wish`."""
+
+    client_order_id: _Text
+    reason: _Text
+    actor: _Text
+    attempt: Annotated[int, Field(ge=0)]
 
 
 class HaltBody(_Body):
@@ -180,6 +190,10 @@ def _cycle(executor: Executor) -> APIRouter:
     def signals(body: SignalsBody) -> dict[str, Any]:
         asked = [Signal(**signal.model_dump()) for signal in body.signals]
         return {"outcomes": [_outcome(one) for one in executor.handle(body.now, asked)]}
+
+    @router.post("/orders/retry")
+    def retry(body: RetryBody) -> dict[str, Any]:
+        return _outcome(executor.retry(Wish(**body.model_dump())))
 
     @router.post("/cycle/settle")
     def settle(minute: MinuteEnd) -> dict[str, int]:

@@ -29,6 +29,7 @@ from trading_core.execution.control import HaltKind, Word
 from trading_core.execution.executions import Executions
 from trading_core.execution.lease import DatabaseWitness, LeasedBroker, WriterLease
 from trading_core.execution.order_path import OrderPath
+from trading_core.execution.retry import Wish, reopened
 from trading_core.execution.signals import Outcome, Signal
 from trading_core.execution.sweep import Swept, sweep
 from trading_core.execution.switch import TradingSwitch
@@ -154,6 +155,17 @@ class Executor:
             return self._orders.refuse_without_database(session, now, signals)
         self._begin(session)
         return self._orders.handle(session, now, signals)
+
+    def retry(self, wish: Wish) -> Outcome:
+        """Send an order that failed on its way once more, through every check; as `handle`.
+
+        Raises:
+            CheckFailed: It is not one that may be retried; see `retry.reopened`.
+        """
+        session = self._look(self.broker)
+        self._begin(session)
+        signalled_at, signal = reopened(self.database, session, wish)
+        return self._orders.handle(session, signalled_at, [signal])[0]
 
     def settle(self, now: datetime) -> dict[str, int]:
         """Wait until all that happened at the exchange is on record; raises as `Executions`."""

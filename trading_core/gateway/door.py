@@ -31,7 +31,7 @@ from trading_core.gateway.endpoints import Alias, Endpoint
 from trading_core.gateway.gatekeeper import Gatekeeper, Turned
 from trading_core.gateway.known_mode import KnownMode
 from trading_core.gateway.problems import Refusal
-from trading_core.gateway.request_body import read_word
+from trading_core.gateway.request_body import read_word, take_form_as_query
 from trading_core.gateway.words import Word
 from trading_core.metrics import Metrics
 from trading_core.service import answer_in_words
@@ -75,6 +75,8 @@ class Door:
                 call = await self._read(endpoint, alias, request, caller)
                 request.state.call = call
                 if not endpoint.changes:
+                    if alias.method == "POST":
+                        await take_form_as_query(request)
                     return await _answered(request, answering)
                 if endpoint.protective:
                     return await self._protect(call, request, answering)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Request
 from pydantic import ValidationError
@@ -33,6 +33,20 @@ async def read_word(request: Request, shape: type[Word], says: Mapping[str, Any]
         return shape.model_validate_json(json.dumps(content))
     except (ValidationError, UnicodeEncodeError) as error:
         raise not_a_request(422, _in_words(error)) from error
+
+
+async def take_form_as_query(request: Request) -> None:
+    """Have what an older script posts as a form be read as the query of the path it means.
+
+    Raises:
+        Refusal: 413, too long; 422, no form.
+    """
+    said = _parsed(await _bytes_of(request), request.headers.get("content-type", ""))
+    try:
+        asked = dict(parse_qsl(request.scope["query_string"].decode(), keep_blank_values=True))
+        request.scope["query_string"] = urlencode(asked | said).encode()
+    except UnicodeError as error:
+        raise not_a_request(422, f"expected a form, {error}") from error
 
 
 async def _bytes_of(request: Request) -> bytes:

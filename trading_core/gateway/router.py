@@ -29,6 +29,14 @@ _KEY = {
     "schema": {"type": "string", "pattern": "^[!-~]{1,128}$"},
     "description": "The same again only when the same request is repeated.",
 }
+# Older scripts post what the canonical path reads from its query.
+_FORM = {
+    "requestBody": {
+        "required": False,
+        "content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}},
+        "description": "What the query says, as a form.",
+    }
+}
 _REFUSALS = {
     401: "No token in force.",
     403: "The token lacks the scope.",
@@ -117,7 +125,7 @@ def _as_route(door: Door, endpoint: Endpoint, handler: Handler) -> Handler:
 def _extra(endpoint: Endpoint, alias: Alias) -> dict[str, Any]:
     said = {"x-scope": endpoint.scope.value, "x-protective": endpoint.protective}
     if endpoint.body is None:
-        return said
+        return said | (_FORM if alias.method == "POST" else {})
     schema = endpoint.body.model_json_schema()
     schema = _spelt_out(schema, schema.pop("$defs", {}))
     # What the path says by itself need not be said, and cannot be said otherwise.

@@ -105,6 +105,18 @@ class TrialWord(Word):
     away_bps: Annotated[int, Field(ge=50, le=5000)] = 200
 
 
+class RetryWord(Word):
+    """An order that failed on its way is wanted still.
+
+    Attributes:
+        wanted_price_usd: Of a share when it was wanted; absent: the order's limit price.
+        band_bps: How far from it the market may be now, in basis points.
+    """
+
+    wanted_price_usd: _Dollars | None = None
+    band_bps: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
 class StrategyWord(Word):
     """Let a strategy trade, or pause it."""
 

@@ -9,6 +9,12 @@ from tests.fix_core import WORD, Core
 from tests.trading_core.gateway.conftest import Caller
 from trading_core.access.api_token import Scope
 from trading_core.broker.client import Broker
+from trading_core.domain.orders import OrderType, Side
+from trading_core.execution.signals import Signal
+from trading_core.ledger.session import Session, trading_date_of
+from trading_core.storage.connect import connect
+from trading_core.storage.trading import orders
+from trading_core.storage.trading.orders import Intent
 
 CallerOf = Callable[[Scope], Caller]
 
@@ -103,6 +109,36 @@ def test_a_trial_order_is_accepted_and_taken_back_without_a_position(
     assert caller(Scope.READ).get("/api/v1/positions").json() == {"positions": []}
     unknown = trader.say("/api/v1/orders/test", {**WORD, "symbol": "XYZ"})
     assert unknown.status_code == 409
+
+
+def cut_off(core: Core, number: int) -> str:
+    """Leave an order as an executor killed before the wire leaves it; return its id."""
+    with Broker.of(core.settings) as broker:
+        account, now = broker.account().account_number, broker.clock().now
+    session = Session(account, trading_date_of(now))
+    signal = Signal("manual", "ACME", Side.BUY, 1, OrderType.MARKET, None, number)
+    request = signal.request(session, now)
+    intent = Intent(account, session.trading_date, signal.strategy, request, now)
+    with connect(core.database.app_dsn, application="tests") as connection:
+        orders.record_intent(connection, intent)
+    return request.client_order_id
+
+
+def test_an_order_that_failed_on_its_way_is_sent_once_more_inside_its_band(
+    open_core: Core, trader: Caller, caller: CallerOf
+) -> None:
+    order_id = cut_off(open_core, 4)
+    path = f"/api/v1/orders/{order_id}/retry"
+    unsaid = trader.say(path)
+    assert (unsaid.status_code, unsaid.json()["code"]) == (422, "PRICE_MISSING")
+    away = trader.say(path, {**WORD, "wanted_price_usd": near_usd(caller, below_bps=300)})
+    assert (away.status_code, away.json()["code"]) == (422, "PRICE_OUTSIDE_BAND")
+    assert submissions(open_core, order_id) == 0
+    wanted = {**WORD, "wanted_price_usd": near_usd(caller, below_bps=0)}
+    first, again = (trader.say(path, wanted, key=key) for key in ("retry", "retry-2"))
+    assert (first.status_code, first.json()["retried"]) == (200, True), first.text
+    assert (again.json()["retried"], submissions(open_core, order_id)) == (False, 1)
+    assert trader.say("/api/v1/orders/nobodys/retry").status_code == 404
 
 
 def test_an_order_that_nobody_knows_is_not_found(trader: Caller, caller: CallerOf) -> None:

@@ -37,6 +37,18 @@ def test_journal_and_performance_are_files_by_either_path(
     assert len(answer.text.splitlines()) >= 2
 
 
+def test_an_older_path_takes_its_dates_from_a_form(traded: Core, caller: CallerOf) -> None:
+    reader = caller(Scope.READ)
+    every, later = (
+        reader.post("/export/performance", data={"start_date": day})
+        for day in ("2013-10-07", "2013-10-08")
+    )
+    assert len(every.text.splitlines()) == 2, every.text
+    assert len(later.text.splitlines()) == 1
+    odd = reader.post("/export/performance", data={"start_date": "yesterday"})
+    assert (odd.status_code, "start_date" in odd.json()["message"]) == (422, True)
+
+
 def test_everything_is_an_archive_for_admins_alone(traded: Core, caller: CallerOf) -> None:
     assert caller(Scope.READ).post("/export/full").status_code == 403
     archive = zipfile.ZipFile(io.BytesIO(caller(Scope.ADMIN).post("/export/full").content))

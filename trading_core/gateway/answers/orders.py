@@ -12,7 +12,7 @@ from trading_core.execution.signals import MANUAL, TRIAL
 from trading_core.gateway.call import Call
 from trading_core.gateway.problems import Refusal
 from trading_core.gateway.router import Handlers
-from trading_core.gateway.words import OrderId, OrderWord, TrialWord
+from trading_core.gateway.words import OrderId, OrderWord, RetryWord, TrialWord
 from trading_core.peers import Peer
 
 _SEEN_WITHIN = seconds(3)
@@ -36,6 +36,7 @@ class OrderAnswers:
             "POST /api/v1/orders": self.submit,
             "POST /api/v1/orders/test": self.test,
             "POST /api/v1/orders/{order_id}/cancel": self.cancel,
+            "POST /api/v1/orders/{order_id}/retry": self.retry,
         }
 
     def orders(self, open: bool = False) -> Any:  # noqa: A002 - the API's word
@@ -89,20 +90,53 @@ class OrderAnswers:
         """Take one order back; what was filled before is told (TRD-03)."""
         return {"client_order_id": order_id, **self._taken_back(order_id)}
 
+    def retry(self, call: Call[RetryWord], order_id: OrderId) -> dict[str, Any]:
+        """Send an order that failed on its way once more, as the same order (TRD-04).
+
+        What the exchange has is not sent again, whatever our record says.
+        """
+        word, retried = call.word, False
+        ours, theirs = self._ours(order_id), self._broker.order_by_client_id(order_id)
+        if ours is None and theirs is None:
+            raise _unknown(order_id)
+        if ours is not None and theirs is None:
+            self._require_near(ours["request"], word)
+            wish = {"client_order_id": order_id, "reason": word.reason, "actor": word.actor}
+            body = {**wish, "attempt": call.number()}
+            _accepted(self._executor.post("/orders/retry", body, within=_SIGNALS_WITHIN))
+            retried = True
+        return {"client_order_id": order_id, "retried": retried, **self.order(order_id)}
+
     def _sent(self, order: dict[str, Any], strategy: str, number: int) -> str:
         now = self._broker.clock().now.isoformat()
         signal = {**order, "strategy": strategy, "sequence": number}
         body = {"now": now, "signals": [signal]}
         [outcome] = self._executor.post("/signals", body, within=_SIGNALS_WITHIN)["outcomes"]
-        order_id = str(outcome["client_order_id"])
-        if outcome["outcome"] == "refused":
+        return _accepted(outcome)
+
+    def _require_near(self, request: dict[str, Any], word: RetryWord) -> None:
+        """Let an order that was wanted at one price not be sent at quite another."""
+        wanted = word.wanted_price_usd or request["limit_price_usd"]
+        if wanted is None:
             raise Refusal(
                 422,
-                str(outcome["reason"]),
-                f"order {order_id}: expected to pass every check, was refused: {outcome['reason']}",
-                next_step="GET /api/v1/risk/recent-decisions has the limit and what was found",
+                "PRICE_MISSING",
+                f"order {request['client_order_id']}: expected the price at which it was wanted, "
+                "for it has no limit, was none; nothing was sent",
+                next_step="say it as wanted_price_usd",
             )
-        return order_id
+        quote = self._quote(request["symbol"])
+        now_usd = Decimal(str(quote["ask_usd" if request["side"] == Side.BUY else "bid_usd"]))
+        away_bps = abs(now_usd / Decimal(str(wanted)) - 1) * _BASIS_POINTS
+        if away_bps > word.band_bps:
+            raise Refusal(
+                422,
+                "PRICE_OUTSIDE_BAND",
+                f"order {request['client_order_id']}: expected {request['symbol']} within "
+                f"{word.band_bps} bps of ${wanted}, was ${now_usd}, {away_bps:.0f} bps away; "
+                "nothing was sent",
+                next_step="give a new order if it is still wanted at this price",
+            )
 
     def _taken_back(self, order_id: str) -> dict[str, Any]:
         found = self._broker.order_by_client_id(order_id)
@@ -147,16 +181,32 @@ class OrderAnswers:
         return next((one for one in ids if one.endswith(ending)), None)
 
     def _below_market_usd(self, symbol: str, away_bps: int) -> Decimal:
-        quotes = self._market_data.get("/quotes")["quotes"]
-        bids = (Decimal(str(quote["bid_usd"])) for quote in quotes if quote["symbol"] == symbol)
-        bid_usd = next(bids, None)
-        if bid_usd is None:
-            raise CheckFailed(
-                f"{symbol}: expected a quote to stay away from, was none",
-                next_step="GET /api/v1/data/status lists the symbols with their age",
-            )
+        bid_usd = Decimal(str(self._quote(symbol)["bid_usd"]))
         price_usd = bid_usd * (_BASIS_POINTS - away_bps) / _BASIS_POINTS
         return price_usd.quantize(CENT, ROUND_DOWN)
+
+    def _quote(self, symbol: str) -> dict[str, Any]:
+        quotes = self._market_data.get("/quotes")["quotes"]
+        found = next((quote for quote in quotes if quote["symbol"] == symbol), None)
+        if found is None:
+            raise CheckFailed(
+                f"{symbol}: expected a quote, was none",
+                next_step="GET /api/v1/data/status lists the symbols with their age",
+            )
+        return dict(found)
+
+
+def _accepted(outcome: dict[str, Any]) -> str:
+    """Return the id of an order that was taken, now or before."""
+    order_id = str(outcome["client_order_id"])
+    if outcome["outcome"] == "refused":
+        raise Refusal(
+            422,
+            str(outcome["reason"]),
+            f"order {order_id}: expected to pass every check, was refused: {outcome['reason']}",
+            next_step="GET /api/v1/risk/recent-decisions has the limit and what was found",
+        )
+    return order_id
 
 
 def _unknown(order_id: str) -> Refusal:

@@ -2,7 +2,14 @@
 
 from trading_core.access.api_token import Scope
 from trading_core.gateway.table.endpoint import Alias, Endpoint
-from trading_core.gateway.words import CloseWord, LiquidateWord, OrderWord, TrialWord, Word
+from trading_core.gateway.words import (
+    CloseWord,
+    LiquidateWord,
+    OrderWord,
+    RetryWord,
+    TrialWord,
+    Word,
+)
 
 BOOK: tuple[Endpoint, ...] = (
     Endpoint(
@@ -102,5 +109,14 @@ BOOK: tuple[Endpoint, ...] = (
         act=None,
         repeatable=True,
         covers=("TRD-03",),
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/orders/{order_id}/retry",
+        "Send an order that failed on its way, once more and as the same order.",
+        Scope.TRADE,
+        RetryWord,
+        repeatable=True,
+        covers=("TRD-04",),
     ),
 )

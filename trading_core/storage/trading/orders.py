@@ -109,6 +109,20 @@ def record_refusal(
     )
 
 
+def reopen(connection: Connection, client_order_id: str, *, refused_as: str) -> bool:
+    """Make an order that never left an intent again; return whether it was one.
+
+    Args:
+        refused_as: The reason that says so.
+    """
+    changed = connection.execute(
+        "UPDATE orders SET status = 'intended', reason = '' WHERE client_order_id = %s"
+        " AND status = 'rejected' AND reason = %s AND exchange_order_id IS NULL",
+        (client_order_id, refused_as),
+    )
+    return changed.rowcount == 1
+
+
 def record_acknowledgement(
     connection: Connection,
     client_order_id: str,

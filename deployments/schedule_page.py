@@ -22,10 +22,6 @@ BY_OTHER_MEANS: Mapping[str, str] = {
 NOT_YET: Mapping[str, str] = {
     "SCH-11": "BKP-05, binaries kept at a deployment",
     "SCH-12": "BKP-06, a backup of everything; of the database there is one every six hours",
-    "SCH-14": "a walk through all kept backups; each is restored once when it is made",
-    "SCH-15": "LOG-04; supervisord rotates its programs' logs by size",
-    "SCH-16": "DBM-10, retention of rows",
-    "SCH-17": "a purge of stale keys in Redis",
     "SCH-21": "SEC-03, the compliance audit",
     "SCH-22": "MDL-05, the check for drift",
     "SCH-24": "MNT-04, the maintenance window",

@@ -19,7 +19,6 @@ from infra.placement import Placement
 from infra.postgres.restoring.restore import Restore
 from infra.secret_store import homes
 from infra.sites import site
-from tasks.backup.archives import Shelf
 from tasks.backup.base_backups import BaseVault
 from tasks.closing.backups import Vault
 from tasks.closing.trading_day import backup_of
@@ -32,6 +31,7 @@ from tasks.kernel import (
 )
 from tasks.kernel.evidence import Progress, say, show_table, warn
 from tasks.kernel.run_record import hold_window, recording
+from tasks.maintenance.desk import MaintenanceDesk
 from tasks.people.approvals import Approvals
 from tasks.people.sealed_input import SealedInputs
 from tasks.planning.gate import pass_gate
@@ -64,7 +64,7 @@ class Clients:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk(MarketDataDesk):
+class Desk(MarketDataDesk, MaintenanceDesk):
     """What a flow body hands to its tasks.
 
     Attributes:
@@ -132,16 +132,6 @@ class Desk(MarketDataDesk):
     def window_after_gap(self) -> str:
         """The window of the base backup that a broken log asks for."""
         return self.base_vault.window_after_gap(backup_window())
-
-    @property
-    def log_archives(self) -> Shelf:
-        """Where the archives of the services' logs lie."""
-        return Shelf(self.settings, "logs")
-
-    @property
-    def configuration_archives(self) -> Shelf:
-        """Where the archives of the configuration lie."""
-        return Shelf(self.settings, "configuration")
 
     @property
     def secret_homes(self) -> list[Path]:

@@ -45,12 +45,15 @@ class Vault:
         owner_dsn: Of the role that owns the schema and may create a scratch database.
         operations: The operations database, which has the catalogue: it outlives what it is of.
         site: Whose trading database it is.
+        proving_dsn: Of who may create a scratch database to restore into, where the owner may not:
+            it may be on another server, which proves the more.
     """
 
     directory: Path
     owner_dsn: SecretStr
     operations: Database
     site: str = "primary"
+    proving_dsn: SecretStr | None = None
 
     @classmethod
     def of(cls, settings: Settings, operations: Database) -> "Vault":
@@ -78,7 +81,7 @@ def ensure_backup_taken(vault: Vault, backup_id: str) -> Change[DayBackup] | Unc
     return Change(
         does=f"take backup {backup_id}",
         act=lambda _fence: _take(vault, backup_id),
-        holds=lambda: _is(vault, backup_id, _is_whole),
+        holds=lambda: _is(vault, backup_id, is_whole),
         within=_SHOWS_WITHIN,
         target=backup_id,
         facts={"path": str(vault.path(backup_id))},
@@ -103,7 +106,8 @@ def _is(vault: Vault, backup_id: str, so: Callable[[DayBackup], bool]) -> bool:
     return found is not None and so(found)
 
 
-def _is_whole(backup: DayBackup) -> bool:
+def is_whole(backup: DayBackup) -> bool:
+    """Whether a dump is where the catalogue says, byte for byte what was written."""
     return (
         backup.removed_at is None
         and backup.path.is_file()
@@ -136,14 +140,16 @@ def _take(vault: Vault, backup_id: str) -> DayBackup:
 
 def _verify(vault: Vault, backup_id: str) -> None:
     known = vault.find(backup_id)
-    if known is None or not _is_whole(known):
+    if known is None or not is_whole(known):
         raise CheckFailed(
             f"backup {backup_id}: expected the file the catalogue describes, was changed or gone",
             next_step="run end-of-day again: it takes the backup anew",
         )
     _run_tool(vault.owner_dsn, "pg_restore", "--list", str(known.path))
-    with _scratch_database(vault.owner_dsn, backup_id) as scratch_dsn:
-        options = ("--exit-on-error", f"--dbname={_database_of(scratch_dsn)}", str(known.path))
+    with _scratch_database(vault.proving_dsn or vault.owner_dsn, backup_id) as scratch_dsn:
+        options = ["--exit-on-error", f"--dbname={_database_of(scratch_dsn)}", str(known.path)]
+        if vault.proving_dsn is not None:  # roles of the other server are unknown there
+            options = ["--no-owner", "--no-privileges", *options]
         _run_tool(scratch_dsn, "pg_restore", *options)
         with connect(scratch_dsn, application="verify", statement_within=_TOOL_WITHIN) as restored:
             found = fingerprint(restored)

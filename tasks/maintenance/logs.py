@@ -23,7 +23,7 @@ _HEAD_BYTES = 256
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class Read:
     """How far a file was read. Its number may be given to another file, its first bytes tell."""
 
     inode: int
@@ -32,7 +32,8 @@ class _Read:
     upto: int
 
     @classmethod
-    def of(cls, facts: dict[str, Any]) -> "_Read":
+    def of(cls, facts: dict[str, Any]) -> "Read":
+        """Return what an archive's list says of a file."""
         return cls(facts["inode"], facts["head_bytes"], facts["head_sha256"], facts["upto"])
 
     def is_of(self, file: BinaryIO, inode: int, size: int) -> bool:
@@ -76,7 +77,7 @@ def ensure_logs_archived(shelf: Shelf, day: date) -> Change[Path] | Unchanged[Pa
 
 @contextmanager
 def _unread(directory: Path, before: Sequence[dict[str, Any]]) -> Iterator[Sequence[Member]]:
-    known = [_Read.of(facts) for facts in before]
+    known = [Read.of(facts) for facts in before]
     with ExitStack() as opened:
         members: dict[int, Member] = {}
         # The newest name first: a log that is rotated meanwhile is met again, not missed.
@@ -87,7 +88,7 @@ def _unread(directory: Path, before: Sequence[dict[str, Any]]) -> Iterator[Seque
         yield list(members.values())
 
 
-def _member(name: str, file: BinaryIO, known: Sequence[_Read]) -> Member:
+def _member(name: str, file: BinaryIO, known: Sequence[Read]) -> Member:
     found = os.fstat(file.fileno())
     inode, size = found.st_ino, found.st_size
     start = max((one.upto for one in known if one.is_of(file, inode, size)), default=0)

@@ -176,6 +176,14 @@ TIMETABLE: tuple[Line, ...] = (
         ids=("SCH-36",),
     ),
     Line(
+        "clean-up",
+        OnClock(time(4)),
+        window=hours(12),
+        late=Late.RUN,
+        ids=("SCH-15", "SCH-16", "SCH-17"),
+        kept="record 2 years, archived rows for ever",
+    ),
+    Line(
         "maintain-database",
         OnClock(time(4, 30), SUNDAYS),
         window=hours(4),
@@ -225,6 +233,13 @@ TIMETABLE: tuple[Line, ...] = (
     ),
     Line("validate-parquet", OnClock(time(11), MONTHLY), window=hours(24), late=Late.RUN),
     Line("verify-data-integrity", OnClock(time(6), SUNDAYS), window=hours(12), late=Late.RUN),
+    Line(
+        "verify-backups",
+        OnClock(time(7), SATURDAYS),
+        window=hours(24),
+        late=Late.RUN,
+        ids=("SCH-14",),
+    ),
     Line("check-recovery-site", OnClock(time(8, 30), MONDAYS), window=hours(12), late=Late.RUN),
     Line(
         "rehearse-failover",

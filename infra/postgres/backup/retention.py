@@ -9,10 +9,35 @@ older backup carries its own log and can still be restored to its own end.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from infra.postgres.lsn import position
 from infra.postgres.wal import SEGMENT_BYTES, Segment
 from trading_core.storage.operations.base_backups import Entry
+
+
+class Aged(Protocol):
+    """A backup of whichever kind, as far as its age is concerned."""
+
+    @property
+    def id(self) -> str:
+        """Its name in the catalogue."""
+        ...
+
+    @property
+    def finished_at(self) -> datetime:
+        """When it was whole."""
+        ...
+
+    @property
+    def restored_at(self) -> datetime | None:
+        """When it was restored and compared; None: it never was."""
+        ...
+
+    @property
+    def held_until(self) -> datetime | None:
+        """It must not be removed before."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +97,16 @@ def sweep(entries: Sequence[Entry], now: datetime, policy: Policy) -> Sweep:
     here = [one for one in entries if one.removed_at is None]
     there = [one for one in entries if one.uploaded_at is not None and not one.bucket_emptied_at]
     return Sweep(
-        _old(here, now, policy.here, policy.good_min),
-        _old(there, now, policy.there, policy.good_min),
+        old(here, now, policy.here, policy.good_min),
+        old(there, now, policy.there, policy.good_min),
         _first_needed(here, now, policy),
     )
 
 
-def _old(
-    entries: Sequence[Entry], now: datetime, age: timedelta, good_min: int
+def old(
+    entries: Sequence[Aged], now: datetime, age: timedelta, good_min: int
 ) -> tuple[Removal, ...]:
+    """Return the backups of one kind and place that are older than `age`, and not needed."""
     oldest_first = sorted(entries, key=_finished)
     good = [one for one in oldest_first if one.restored_at is not None]
     left = len(good)
@@ -107,9 +133,9 @@ def _first_needed(here: Sequence[Entry], now: datetime, policy: Policy) -> Segme
     return Segment(first.timeline, position(first.start_lsn) // SEGMENT_BYTES)
 
 
-def _is_held(entry: Entry, now: datetime) -> bool:
+def _is_held(entry: Aged, now: datetime) -> bool:
     return entry.held_until is not None and entry.held_until > now
 
 
-def _finished(entry: Entry) -> datetime:
+def _finished(entry: Aged) -> datetime:
     return entry.finished_at

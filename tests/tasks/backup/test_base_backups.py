@@ -30,15 +30,23 @@ from tasks.backup.wal_archive import (
     check_offsite_recovery_point,
     check_recovery_point,
 )
-from tasks.kernel import Did, Run, Verdict, begin
+from tasks.backup.walk import (
+    check_backups_kept,
+    check_base_backups_whole,
+    check_copies_complete,
+    check_dumps_whole,
+    ensure_changed_marked,
+)
+from tasks.kernel import Checklist, Did, Run, Verdict, begin, settle
 from tests.fakes.ledger import DyingLedger, Killed, MemoryLedger
 from tests.fix_backups import CopiedServer, copied_server
 from tests.fix_cloud import LocalCloud, running_cloud
 from trading_core.clock import SystemClock, poll, seconds
 from trading_core.errors import CheckFailed, NotVerified, Unreachable
 from trading_core.storage.connect import Database
-from trading_core.storage.operations import base_backups
+from trading_core.storage.operations import base_backups, day_backups
 from trading_core.storage.operations.base_backups import Entry
+from trading_core.storage.operations.day_backups import DayBackup
 
 ID = "primary-2026-03-02T1200Z"
 
@@ -303,3 +311,53 @@ def prove(vault: BaseVault, like: Entry, backup_id: str, later: timedelta) -> No
         )
         base_backups.set_uploaded(connection, backup_id, vault.settings.backup_bucket)
         base_backups.set_restored(connection, backup_id, 1.0)
+
+
+def walked(vault: BaseVault) -> Checklist:
+    return settle(
+        {
+            "base backups": check_base_backups_whole.fn(vault),
+            "dumps": check_dumps_whole.fn(vault),
+            "copies": check_copies_complete.fn(vault),
+            "kept": check_backups_kept.fn(vault),
+        }
+    )
+
+
+def verdicts(walk: Checklist) -> list[Verdict]:
+    return [line.result.verdict for line in walk.lines]
+
+
+def test_a_walk_finds_what_rotted_and_what_lacks_and_marks_it(
+    vault: BaseVault, run: Run, tmp_path: Path
+) -> None:
+    ensure_base_backup_taken.fn(vault, ID)
+    ensure_base_backup_copied.fn(vault, ID)
+    dump = tmp_path / "one.dump"
+    dump.write_bytes(b"a dump")
+    sha256 = base_backup.file_sha256(dump)
+    taken = DayBackup("eod-1", "primary", dump, 6, sha256, tables={})
+    with vault.operations.transaction() as connection:
+        base_backups.set_restored(connection, ID, 1.0)
+        day_backups.save(connection, taken)
+        day_backups.set_verified(connection, "eod-1")
+    good = walked(vault)
+    # Of two proven ones that are wanted, there is one.
+    assert verdicts(good) == [Verdict.PASS, Verdict.PASS, Verdict.PASS, Verdict.WARN]
+    assert not ensure_changed_marked.fn(vault, good).changed
+
+    (vault.places / ID / base_backup.LOG).write_bytes(b"rotten")
+    dump.write_bytes(b"rotten")
+    vault.bucket.remove([f"base/{ID}/{base_backup.MANIFEST}"])
+    bad = walked(vault)
+    assert verdicts(bad)[:3] == [Verdict.FAIL] * 3
+    assert ensure_changed_marked.fn(vault, bad).changed
+    assert not ensure_changed_marked.fn(vault, bad).changed
+    entry = vault.find(ID)
+    assert entry is not None
+    assert not entry.is_good
+    assert check_backups_kept.fn(vault).verdict is Verdict.FAIL
+
+
+def test_with_nothing_kept_a_walk_is_not_green(vault: BaseVault) -> None:
+    assert Verdict.PASS not in verdicts(walked(vault))

@@ -79,6 +79,19 @@ def set_verified(connection: Connection, backup_id: str) -> None:
     )
 
 
+def set_unusable(connection: Connection, backup_id: str) -> None:
+    """Take back that a dump is good: it was found changed."""
+    connection.execute("UPDATE backups SET restored_at = NULL WHERE id = %s", [backup_id])
+
+
+def set_removed(connection: Connection, backup_id: str, because: str) -> None:
+    """Write down that the files of a dump are gone, and why."""
+    connection.execute(
+        "UPDATE backups SET removed_at = clock_timestamp(), removed_because = %s WHERE id = %s",
+        (because, backup_id),
+    )
+
+
 def find(connection: Connection, backup_id: str) -> DayBackup | None:
     """Return one dump, or None."""
     return next(iter(_rows(connection, "AND id = %s", backup_id)), None)
@@ -94,6 +107,11 @@ def of_site(connection: Connection, site: str) -> list[DayBackup]:
     """Return the dumps of a site that were not removed, oldest first."""
     where = "AND site = %s AND removed_at IS NULL ORDER BY finished_at"
     return _rows(connection, where, site)
+
+
+def ever_of_site(connection: Connection, site: str) -> list[DayBackup]:
+    """Return every dump of a site there ever was, oldest first."""
+    return _rows(connection, "AND site = %s ORDER BY finished_at", site)
 
 
 def take_over(connection: Connection, former: Connection, site: str) -> int:

@@ -20,14 +20,15 @@ from tests.fix_postgres import free_port, fresh_database, fresh_operations, prep
 from trading_core.broker.client import Broker
 from trading_core.broker.replay import Replay, SessionRequest
 from trading_core.paper.market.hours import day_after
+from trading_core.paper.venue import SESSIONS_KEPT
 
 FIRST_DAY = date(2024, 3, 5)
 SERVICES = ("paper_exchange", "market_data", "trade_executor")
 # Market data and executor grow by a few MB. The exchange keeps one session's books and tape, and
 # has those of two while the next is opened: within ten days all of that room, 30 MB, is in use.
 _GROWTH_MAX_BYTES = 32 * 2**20
-# The exchange keeps every order of the account: 1.6 KB each with its execution, and at the opening
-# of a session several times that, while the account is copied and goes into the new journal.
+# The exchange keeps the orders of the last sessions: 1.6 KB each with its execution, and at the
+# opening of one several times that, while the account is copied and goes into the new journal.
 _GROWTH_MAX_BYTES_PER_ORDER = 8 * 2**10
 _ORDERS_EVERY_MINUTES = 30
 
@@ -51,7 +52,9 @@ class Readings:
 
     def within_bound(self) -> bool:
         """Whether no process has grown by more than what it may keep."""
-        bound = _GROWTH_MAX_BYTES + self.orders * _GROWTH_MAX_BYTES_PER_ORDER
+        days = len(self.rss_bytes)
+        kept = self.orders * min(days, SESSIONS_KEPT + 1) // days
+        bound = _GROWTH_MAX_BYTES + kept * _GROWTH_MAX_BYTES_PER_ORDER
         return all(size <= bound for size in self.growth_bytes().values())
 
 

@@ -41,7 +41,13 @@ _CORRECTIONS = frozenset({"trade_bust", "trade_correct"})
 
 
 class Executions:
-    """Keeps our records of orders and fills equal to the exchange's."""
+    """Keeps our records of orders and fills equal to the exchange's.
+
+    What was seen last is remembered by the process alone, and only spares questions: one that
+    begins anew looks back to the first day on which a fill can be missing. An order ends in our
+    records with its last fill recorded, so before that it is among those looked back to; and no
+    order of a later day leaves before a catch-up has come from the newest day on record to it.
+    """
 
     def __init__(self, database: Database, broker: TradingApi, metrics: Metrics) -> None:
         self._database = database

@@ -200,7 +200,7 @@ class Exchange:
     def _add_legs(self, order: PaperOrder) -> list[PaperOrder]:
         legs = []
         for role, terms in order.request.legs():
-            name = derived_id(self.account.number, "client", len(self.account.orders) + 1)
+            name = derived_id(self.account.number, "client", self.account.next_sequence)
             leg = self.account.add_order(replace(terms, client_order_id=name), self.now)
             leg.parent_id, leg.role, leg.status = order.id, role, Status.HELD
             legs.append(leg)

@@ -179,7 +179,7 @@ class Floor:
 
     def _settle(self, trades: Sequence[Trade], at: datetime) -> None:
         for trade in trades:
-            order = self._account.orders[trade.order_sequence - 1]
+            order = self._account.order_numbered(trade.order_sequence)
             self._filled(order, Decimal(trade.quantity), trade.price_ticks, at)
 
     def _filled(self, order: PaperOrder, quantity: Decimal, price_ticks: int, at: datetime) -> None:

@@ -9,11 +9,16 @@ was not a crash, and the exchange refuses to start on it.
 import json
 import os
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import structlog
+
 from trading_core.errors import InvariantViolated, Unreachable
+
+log = structlog.get_logger(__name__)
 
 Record = dict[str, Any]
 
@@ -131,6 +136,19 @@ def start_journal(path: Path, first: Record, *, archive: Path | None) -> Journal
             next_step="make room on the disk and open the session again",
         ) from error
     return Journal(path, records=1)
+
+
+def prune_archives(archives: Iterable[Path], kept: int) -> None:
+    """Remove all but the last archived journals, by their names: account, then date.
+
+    Starting again needs the current journal alone, so nothing is lost but what nobody reads. A
+    file that cannot be removed is left for the next time.
+    """
+    for path in sorted(archives, reverse=True)[kept:]:
+        try:
+            path.unlink()
+        except OSError as error:
+            log.warning("journal not removed", path=str(path), error=str(error))
 
 
 def resume_journal(path: Path) -> tuple[Journal, list[Record]]:

@@ -7,13 +7,14 @@ account as it stood, so starting again never has to replay more than one day.
 import fcntl
 import os
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import structlog
 from pydantic import TypeAdapter
 
+from trading_core.clock import EXCHANGE_ZONE
 from trading_core.domain.money import TICKS_PER_DOLLAR, to_cents, to_ticks
 from trading_core.errors import CheckFailed, ConfigurationError, InvariantViolated
 from trading_core.paper import admission
@@ -22,7 +23,13 @@ from trading_core.paper.account.activities import Activity
 from trading_core.paper.account.configuration import Configuration
 from trading_core.paper.account.locates import Locate
 from trading_core.paper.exchange import Exchange
-from trading_core.paper.journal import Journal, Record, resume_journal, start_journal
+from trading_core.paper.journal import (
+    Journal,
+    Record,
+    prune_archives,
+    resume_journal,
+    start_journal,
+)
 from trading_core.paper.market.corporate_actions import Dividend, dividends, splits
 from trading_core.paper.market.sessions import SessionSpec, load_tape
 from trading_core.paper.orders.order import PaperOrder
@@ -35,6 +42,8 @@ _SPEC = TypeAdapter(SessionSpec)
 _TERMS = TypeAdapter(OrderTerms)
 _CONFIGURATION = TypeAdapter(Configuration)
 _FIRST_ACCOUNT = 1
+# A quarter of a year: what runbooks ask an exchange for is of days, and reports are made of ours.
+SESSIONS_KEPT = 60
 
 Command = Callable[[Exchange, Record], object]
 
@@ -44,6 +53,8 @@ class Venue:
 
     Args:
         directory: Made when it is not there; `journal.jsonl` in it is the current session.
+        sessions_kept: Of how many sessions before the current one orders, executions and journals
+            are kept. What is older is on record in the trading database.
         grouped: Whether a command returns once it is written. Whoever tells of it waits for the
             `mark` of that moment to be on the disk first.
 
@@ -53,8 +64,11 @@ class Venue:
         InvariantViolated: The journal is damaged, or replaying it leads elsewhere than it did.
     """
 
-    def __init__(self, directory: Path, *, grouped: bool = False) -> None:
+    def __init__(
+        self, directory: Path, *, grouped: bool = False, sessions_kept: int = SESSIONS_KEPT
+    ) -> None:
         self._grouped = grouped
+        self._sessions_kept = sessions_kept
         self._path = directory / "journal.jsonl"
         self._lock = _locked(directory)
         self._journal: Journal | None = None
@@ -106,6 +120,7 @@ class Venue:
             return old
         tape = load_tape(spec)
         account = _account_for(spec, old)
+        _forget(account, self._sessions_kept)
         header = {
             "command": "open",
             "spec": _SPEC.dump_python(spec, mode="json"),
@@ -118,6 +133,7 @@ class Venue:
         self._journal = journal
         journal.grouped = self._grouped
         self.exchange = Exchange(spec, tape, account)
+        prune_archives(self._path.parent.glob("journal-*.jsonl"), self._sessions_kept)
         log.info("session opened", account=account.number, date=str(spec.date), source=spec.source)
         return self.exchange
 
@@ -307,6 +323,12 @@ def _account_for(spec: SessionSpec, old: Exchange | None) -> Account:
         _apply_corporate_actions(account, spec, after=old.spec.date)
     account.fee_per_share_ticks = spec.fee_per_share_usd * TICKS_PER_DOLLAR
     return account
+
+
+def _forget(account: Account, sessions_kept: int) -> None:
+    days = sorted(account.closes_usd)
+    if len(days) > sessions_kept:
+        account.forget_before(datetime.combine(days[-sessions_kept], time(0), EXCHANGE_ZONE))
 
 
 def _apply_corporate_actions(account: Account, spec: SessionSpec, *, after: date) -> None:

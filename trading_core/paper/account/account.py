@@ -16,6 +16,7 @@ from trading_core.domain.money import TICKS_PER_DOLLAR, from_ticks, to_cents
 from trading_core.domain.orders import Side
 from trading_core.paper.account.activities import Activity
 from trading_core.paper.account.configuration import Configuration
+from trading_core.paper.account.forgetting import Forgotten, kept_since, more_forgotten
 from trading_core.paper.account.holding import Holding
 from trading_core.paper.account.locates import Locate
 from trading_core.paper.orders.order import Execution, PaperOrder, derived_id
@@ -29,6 +30,7 @@ _HOLDINGS = TypeAdapter(list[Holding])
 _ACTIVITIES = TypeAdapter(list[Activity])
 _CLOSES = TypeAdapter(dict[date, Decimal])
 _CONFIGURATION = TypeAdapter(Configuration)
+_FORGOTTEN = TypeAdapter(Forgotten)
 
 
 class Account:
@@ -44,6 +46,7 @@ class Account:
         closes_usd: Equity at the close of each day.
         locates: Shares that may be sold short of what is hard to borrow, until the day's end.
         fee_per_share_ticks: Taken from cash at each execution, rounded up to the cent.
+        forgotten: How much of the history is not kept any more.
     """
 
     def __init__(self, number: str, cash_ticks: int) -> None:
@@ -62,9 +65,11 @@ class Account:
         self.locates: list[Locate] = []
         self.fee_per_share_ticks = Decimal(0)
         self.configuration = Configuration()
+        self.forgotten = Forgotten()
         self._open: dict[str, PaperOrder] = {}
         self._by_id: dict[str, PaperOrder] = {}
         self._by_client_id: dict[str, PaperOrder] = {}
+        self._by_sequence: dict[int, PaperOrder] = {}
 
     def begin_session(self) -> None:
         """Remember what the account is worth, so that today's profit can be told from it."""
@@ -75,6 +80,15 @@ class Account:
             symbol: Holding(symbol, held.quantity, held.quantity * self.price_usd(symbol))
             for symbol, held in self.held().items()
         }
+
+    @property
+    def next_sequence(self) -> int:
+        """The number the next order gets."""
+        return self.forgotten.orders + len(self.orders) + 1
+
+    def order_numbered(self, sequence: int) -> PaperOrder:
+        """Return the order of that number, which the caller knows to be there."""
+        return self._by_sequence[sequence]
 
     def order(self, order_id: str) -> PaperOrder | None:
         """Return the order the exchange calls `order_id`."""
@@ -180,7 +194,8 @@ class Account:
     @property
     def fees_usd(self) -> Decimal:
         """All fees ever paid."""
-        return Decimal(sum(e.fee_ticks for e in self.executions)) / TICKS_PER_DOLLAR
+        fee_ticks = self.forgotten.fee_ticks + sum(e.fee_ticks for e in self.executions)
+        return Decimal(fee_ticks) / TICKS_PER_DOLLAR
 
     def equity_usd(self) -> Decimal:
         """Return cash and positions together, rounded to the cent once."""
@@ -226,7 +241,7 @@ class Account:
 
     def add_order(self, request: OrderTerms, at: datetime) -> PaperOrder:
         """Take a new order onto the books."""
-        sequence = len(self.orders) + 1
+        sequence = self.next_sequence
         order = PaperOrder(
             sequence=sequence,
             id=derived_id(self.number, "order", sequence),
@@ -241,7 +256,7 @@ class Account:
         self, order: PaperOrder, quantity: Decimal, price_ticks: int, at: datetime
     ) -> Execution:
         """Move shares and money for a part of `order`, and return the record of it."""
-        sequence = len(self.executions) + 1
+        sequence = self.forgotten.executions + len(self.executions) + 1
         request = order.request
         signed = quantity * _sign(request.side)
         fee_ticks = self._fee_ticks(quantity)
@@ -287,6 +302,18 @@ class Account:
             order.end(Status.EXPIRED, at)
         return expired
 
+    def forget_before(self, moment: datetime) -> None:
+        """Keep no more of the history than from a moment on; see `forgetting`."""
+        orders, executions = kept_since(self.orders, self.executions, moment)
+        gone = len(self.orders) - len(orders)
+        self.forgotten = more_forgotten(self.forgotten, gone, self.executions, executions)
+        self.orders, self.executions = [], executions
+        for index in (self._open, self._by_id, self._by_client_id):
+            index.clear()
+        self._by_sequence.clear()
+        for order in orders:
+            self._index(order)
+
     def record(self) -> dict[str, Any]:
         """Return everything about the account as plain JSON values."""
         return {
@@ -299,6 +326,7 @@ class Account:
             "configuration": _CONFIGURATION.dump_python(self.configuration, mode="json"),
             "fee_per_share_ticks": str(self.fee_per_share_ticks),
             "positions": _HOLDINGS.dump_python(list(self.positions.values()), mode="json"),
+            "forgotten": _FORGOTTEN.dump_python(self.forgotten, mode="json"),
             "activities": _ACTIVITIES.dump_python(self.activities, mode="json"),
             "orders": _ORDERS.dump_python(self.orders, mode="json"),
             "executions": _EXECUTIONS.dump_python(self.executions, mode="json"),
@@ -316,6 +344,7 @@ class Account:
         account.configuration = _CONFIGURATION.validate_python(record.get("configuration", {}))
         account.fee_per_share_ticks = Decimal(record.get("fee_per_share_ticks", 0))
         account.activities = _ACTIVITIES.validate_python(record.get("activities", []))
+        account.forgotten = _FORGOTTEN.validate_python(record.get("forgotten", {}))
         for holding in _HOLDINGS.validate_python(record["positions"]):
             account.positions[holding.symbol] = holding
         for order in _ORDERS.validate_python(record["orders"]):
@@ -327,6 +356,7 @@ class Account:
         self.orders.append(order)
         self._by_id[order.id] = order
         self._by_client_id[order.request.client_order_id] = order
+        self._by_sequence[order.sequence] = order
         if order.is_open:
             self._open[order.id] = order
 

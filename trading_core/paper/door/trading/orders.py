@@ -78,7 +78,7 @@ class Desk:
     def spare_id(self) -> str:
         """Return a client order id for an order whose client gives none."""
         account = self.venue.current().account
-        return derived_id(account.number, "client", len(account.orders) + 1)
+        return derived_id(account.number, "client", account.next_sequence)
 
 
 def add_orders(routes: APIRouter, desk: Desk) -> None:
@@ -161,7 +161,7 @@ def add_order_queries(routes: APIRouter, venue: Venue) -> None:
 def _span(account: Account, after_id: str | None, before_id: str | None) -> tuple[int, int]:
     """Return between which sequences orders are asked for, both left out."""
     first = 0 if after_id is None else _sequence(account.order(after_id), "after_order_id")
-    last = len(account.orders) + 1
+    last = account.next_sequence
     if before_id is not None:
         last = _sequence(account.order(before_id), "before_order_id")
     return first, last

@@ -20,8 +20,6 @@ BY_OTHER_MEANS: Mapping[str, str] = {
 
 # Which procedure a schedule waits for.
 NOT_YET: Mapping[str, str] = {
-    "SCH-11": "BKP-05, binaries kept at a deployment",
-    "SCH-12": "BKP-06, a backup of everything; of the database there is one every six hours",
     "SCH-21": "SEC-03, the compliance audit",
     "SCH-22": "MDL-05, the check for drift",
     "SCH-24": "MNT-04, the maintenance window",

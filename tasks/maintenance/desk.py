@@ -1,7 +1,9 @@
 """What a desk offers the runbooks of maintenance."""
 
 from tasks.backup.archives import Shelf
+from tasks.backup.dumps import Dumps
 from trading_core.settings import Settings
+from trading_core.storage.connect import Database
 
 
 class MaintenanceDesk:
@@ -10,6 +12,7 @@ class MaintenanceDesk:
     __slots__ = ()
 
     settings: Settings
+    operations: Database
 
     @property
     def log_archives(self) -> Shelf:
@@ -25,3 +28,13 @@ class MaintenanceDesk:
     def row_archives(self) -> Shelf:
         """Where the archives of rows lie that were past their time; they are never removed."""
         return Shelf(self.settings, "rows")
+
+    @property
+    def binary_archives(self) -> Shelf:
+        """Where the archives of the program lie, one a version."""
+        return Shelf(self.settings, "binaries")
+
+    @property
+    def dumps(self) -> Dumps:
+        """The dumps of both databases, here and in the bucket."""
+        return Dumps(self.settings, self.operations)

@@ -176,6 +176,22 @@ TIMETABLE: tuple[Line, ...] = (
         ids=("SCH-36",),
     ),
     Line(
+        "back-up-binaries",
+        OnClock(time(0, 10)),
+        window=hours(12),
+        late=Late.RUN,
+        ids=("SCH-11",),
+        kept="record 2 years, the newest 5 versions",
+    ),
+    Line(
+        "back-up-everything",
+        OnClock(time(0, 15)),
+        window=hours(12),
+        late=Late.RUN,
+        ids=("SCH-12",),
+        kept="record 2 years, dumps 30 days here and 90 in the bucket",
+    ),
+    Line(
         "clean-up",
         OnClock(time(4)),
         window=hours(12),

@@ -47,6 +47,7 @@ from trading_core.calendar.exchange_calendar import ExchangeCalendar
 from trading_core.clock import SystemClock
 from trading_core.errors import TradingError, Unreachable
 from trading_core.ledger.session import Session, current_session, trading_date_of
+from trading_core.on_call.roster import Roster, Shift, shift_at
 from trading_core.settings import Settings
 from trading_core.storage.connect import Database
 
@@ -132,6 +133,16 @@ class Desk(MarketDataDesk, MaintenanceDesk):
     def window_after_gap(self) -> str:
         """The window of the base backup that a broken log asks for."""
         return self.base_vault.window_after_gap(backup_window())
+
+    @property
+    def roster(self) -> Roster:
+        """Who is on call, and how they are reached."""
+        return Roster.read(self.home.on_call_file)
+
+    @property
+    def shift(self) -> Shift:
+        """The shift of this moment."""
+        return shift_at(self.roster, SystemClock().now(), self.calendar)
 
     @property
     def secret_homes(self) -> list[Path]:

@@ -81,6 +81,11 @@ class Settings(BaseSettings):
         description="The firm's calendar (TOML), which wins over the libraries'; absent: the one "
         "that comes with the project, which changes nothing.",
     )
+    on_call_file: Path | None = Field(
+        default=None,
+        description="Who is on call and how each is reached (TOML); absent: the one that comes "
+        "with the project, which knows roles only.",
+    )
     trading_endpoint: str | None = Field(
         default=None,
         description="Base URL of the broker's trading API; absent: the embedded paper exchange.",

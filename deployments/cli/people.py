@@ -1,4 +1,4 @@
-"""`tradeops people`: who may approve and who may start, by personal tokens.
+"""`tradeops people`: who may approve and who may start, by personal tokens; who is on call.
 
 A token is made here and shown once; only its public half is kept. Adding and revoking need the
 owner of the operations database, which no runbook is.
@@ -24,10 +24,11 @@ _APPLICATION = "tradeops people"
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    group = typer.Typer(name="people", help="Personal tokens: add, revoke, list.")
+    group = typer.Typer(name="people", help="Personal tokens: add, revoke, list; who is on call.")
     group.command(name="add")(add)
     group.command(name="revoke")(revoke)
     group.command(name="list")(list_)
+    group.command(name="on-call")(on_call)
     app.add_typer(group)
 
 
@@ -108,6 +109,26 @@ def list_() -> None:
     for one in known:
         table.add_row(one.name, one.person, one.scope, one.key_id, _standing(one, now))
     open_console().print(table)
+
+
+def on_call() -> None:
+    """Say who is on call now, until when, and how each is reached."""
+    from trading_core.calendar.exchange_calendar import ExchangeCalendar
+    from trading_core.clock import EXCHANGE_ZONE, SystemClock
+    from trading_core.on_call.roster import Roster, role_of, shift_at
+
+    settings = Settings.read()
+    roster = Roster.read(settings.on_call_file)
+    calendar = ExchangeCalendar.of(settings.calendar_file)
+    shift = shift_at(roster, SystemClock().now(), calendar)
+    table = Table("level", "after", "role", "reached by")
+    for level, rung in enumerate(roster.ladder, start=1):
+        role = role_of(rung, shift)
+        reach = roster.contacts.get(role) or "[yellow]nobody has said[/]"
+        table.add_row(str(level), f"{rung.after_minutes} min", role, reach)
+    open_console().print(table)
+    until = shift.ends_at.astimezone(EXCHANGE_ZONE)
+    typer.echo(f"until {until:%a %F %H:%M} New York; then {shift.next_primary} is primary")
 
 
 def _require_known(scope: str, name: str, person: str) -> None:

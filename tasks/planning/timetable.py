@@ -155,6 +155,30 @@ TIMETABLE: tuple[Line, ...] = (
         "check-access", OnClock(time(8)), window=hours(12), late=Late.RUN, ids=("SCH-47", "SCH-48")
     ),
     Line(
+        "attend-incidents",
+        RoundTheClock("*/5 * * * *", "every five minutes"),
+        window=minutes(5),
+        late=Late.SKIP,
+        ids=("SCH-43", "SCH-45"),
+        kept="record 2 years, post-mortems for ever",
+        warm=True,
+    ),
+    Line(
+        "hand-over-shift",
+        OnClock(time(8, 40), MONDAYS),
+        window=hours(8),
+        late=Late.RUN,
+        ids=("SCH-46",),
+        kept="record 2 years, page for ever",
+    ),
+    Line(
+        "remind-people",
+        OnClock(time(9, 15)),
+        window=hours(12),
+        late=Late.RUN,
+        ids=("SCH-42", "SCH-44", "SCH-49"),
+    ),
+    Line(
         "quick-security-audit",
         OnClock(time(20)),
         window=hours(10),

@@ -30,6 +30,8 @@ GIVEN: Mapping[str, Any] = {
     "service": "strategy_engine",
     "incident": "INC-20000101-001",
     "cause": "a rehearsal of everything",
+    "duty": "runbook-review/2000-01",
+    "words": "a rehearsal of everything",
     "site": "standby",
     "break_id": "BRK-000000000000",
     "owner": "operations",

@@ -132,6 +132,16 @@ def not_closed(connection: Connection) -> list[Incident]:
         return cursor.fetchall()
 
 
+def closed_since(connection: Connection, since: datetime) -> list[Incident]:
+    """Return the incidents that were closed after a moment, in that order."""
+    with connection.cursor(row_factory=class_row(Incident)) as cursor:
+        cursor.execute(
+            f"SELECT {_COLUMNS} FROM incidents WHERE closed_at >= %s ORDER BY closed_at, id",
+            (since,),
+        )
+        return cursor.fetchall()
+
+
 def set_contained(connection: Connection, incident_id: str, at: datetime) -> None:
     """Write down when trading was confirmed stopped; the first time counts."""
     connection.execute(

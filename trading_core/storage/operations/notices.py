@@ -85,6 +85,14 @@ def unsent(connection: Connection, thread: str | None = None) -> int:
     return int(row[0])
 
 
+def is_written(connection: Connection, thread: str, entry: str) -> bool:
+    """Return whether a notice was written down, sent or not."""
+    row = connection.execute(
+        "SELECT 1 FROM notices WHERE thread = %s AND entry = %s", (thread, entry)
+    ).fetchone()
+    return row is not None
+
+
 def sent_at(connection: Connection, thread: str, entry: str) -> datetime | None:
     """Return when a notice was sent; None: not yet, or there is none."""
     row = connection.execute(

@@ -1,0 +1,1 @@
+"""Who is on call: a file of roles, and what follows from it at a moment."""

@@ -40,7 +40,8 @@ def ensure_risk_limits(
         ConfigurationError: The result is no set of limits, or beyond a hard cap.
     """
     proposal = _proposal(database, changes)
-    target = f"{proposal.present.version} to {proposal.sha256[:12]}"
+    # What shall be in force, not what was before: the run after a killed one finds another before.
+    target = proposal.sha256[:12]
     if not proposal.differences:
         because = f"version {proposal.present.version} of the limits says so already"
         return Unchanged(because, target=target)

@@ -12,6 +12,7 @@ from tasks.kernel import Did, Run, Verdict, begin
 from tasks.trading.control import RiskStatus
 from tasks.trading.limits import check_proposed_limits, ensure_risk_limits, read_changes
 from tests.fakes.core import FakeCore
+from tests.fakes.ledger import DyingLedger, Killed, MemoryLedger
 from tests.fix_postgres import TradingDatabase
 from trading_core.clock import seconds
 from trading_core.errors import CheckFailed, ConfigurationError, NotVerified
@@ -55,6 +56,27 @@ def test_a_change_is_put_in_force_once_and_read_back(
     again = ensure_risk_limits.fn(core, database, changes, "calm", None)
     assert again.sentence == "version 2 of the limits says so already"
     assert len(core.words) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "written"),
+    [(0, True), (1, False), (2, False)],
+    ids=["before it is done", "after it is done", "before it is proven"],
+)
+def test_killed_anywhere_the_next_run_has_them_in_force_once_and_proven(
+    core: FakeCore, database: Database, run: Run, ledger: MemoryLedger, line: int, written: bool
+) -> None:
+    given = (core, database, "order_quantity_max=600", "calm", None)
+    dying = replace(run, ledger=DyingLedger(ledger, line, written=written))
+    with pytest.raises(Killed), begin(dying):
+        ensure_risk_limits.fn(*given)
+    again = ensure_risk_limits.fn(*given)
+    assert again.changed is (line == 0)
+    assert len(core.words) == 1
+    with database.transaction() as connection:
+        assert changing.in_force(connection).version == 2
+    assert len({one.key for one in ledger.records}) == 1
+    assert ledger.kinds()[-2:] == ["effect", "proof"]
 
 
 def test_loosening_without_a_grant_is_refused_and_tightening_needs_none(

@@ -15,7 +15,7 @@ from trading_core.broker.contract import Account, HeldPosition, MarketClock, Tra
 from trading_core.clock import EXCHANGE_ZONE
 from trading_core.domain.activities import Activity, ActivityKind
 from trading_core.domain.fills import Fill
-from trading_core.domain.market import Bar, Quote
+from trading_core.domain.market import Bar, Halt, Quote
 from trading_core.domain.orders import (
     Order,
     OrderRequest,
@@ -70,6 +70,7 @@ _ACTIVITY = {
     "INT": ActivityKind.DIVIDEND,
     "SPL": ActivityKind.SPLIT,
 }
+_HALTED, _TRADES_AGAIN = ("H", "P", "2"), ("T", "3")
 # Whatever does not outlive its day.
 _TIME_IN_FORCE = dict.fromkeys(("day", "opg", "cls", "ioc", "fok"), TimeInForce.DAY) | {
     "gtc": TimeInForce.GTC
@@ -274,6 +275,19 @@ def read_quote(symbol: str, body: Answer) -> Quote:
         ask_usd=Decimal(body["ap"]),
         ask_size=_whole(body["as"]),
     )
+
+
+@reading("status")
+def read_halt(symbol: str, body: Answer) -> Halt | None:
+    """Return what a status of the stream says of trading; None: it is about something else.
+
+    The codes are the tapes': of the one H, P (a pause) and T, of the two others 2 and 3.
+    """
+    code = str(body["sc"])
+    if code not in _HALTED and code not in _TRADES_AGAIN:
+        return None
+    reason = str(body.get("rm") or body.get("sm") or "")
+    return Halt(symbol, moment(body["t"]), code in _HALTED, reason)
 
 
 def moment(text: str) -> datetime:

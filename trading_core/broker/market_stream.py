@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from trading_core.broker.answers import read_bar, read_quote
+from trading_core.broker.answers import read_bar, read_halt, read_quote
 from trading_core.broker.http import Endpoint
 from trading_core.broker.listener import Conversation, Listener
-from trading_core.domain.market import Bar, Quote
+from trading_core.domain.market import Bar, Halt, Quote
 
 
 class MarketStream:
@@ -18,6 +18,7 @@ class MarketStream:
         on_data: Called with each bar or quote, in the stream's thread.
         on_connect: Called on each (re)connection before the first message; catch up here.
         feed: Which of the provider's feeds.
+        on_halt: Called with each halt of a symbol and its end, in the stream's thread.
     """
 
     def __init__(
@@ -27,11 +28,13 @@ class MarketStream:
         on_data: Callable[[Bar | Quote], None],
         on_connect: Callable[[], None],
         feed: str = "iex",
+        on_halt: Callable[[Halt], None] = lambda _halt: None,
     ) -> None:
         self._endpoint = endpoint
         self._greeted_as = endpoint.keys()
         self._symbols = list(symbols)
         self._on_data = on_data
+        self._on_halt = on_halt
         self._listener = Listener(
             f"market data, feed {feed}",
             f"{endpoint.stream_base_url}/v2/{feed}",
@@ -67,9 +70,8 @@ class MarketStream:
         exchange.say(json.dumps({"action": "auth", "key": key_id, "secret": secret}))
         answer = exchange.hear()
         exchange.expect(_says(answer, "authenticated"), "authorization", answer)
-        exchange.say(
-            json.dumps({"action": "subscribe", "bars": self._symbols, "quotes": self._symbols})
-        )
+        wanted = dict.fromkeys(("bars", "quotes", "statuses"), self._symbols)
+        exchange.say(json.dumps({"action": "subscribe", **wanted}))
         answer = exchange.hear()
         exchange.expect(_first(answer).get("T") == "subscription", "a subscription", answer)
 
@@ -79,6 +81,8 @@ class MarketStream:
                 self._on_data(read_bar(message["S"], message))
             elif message.get("T") == "q":
                 self._on_data(read_quote(message["S"], message))
+            elif message.get("T") == "s" and (halt := read_halt(message["S"], message)):
+                self._on_halt(halt)
 
 
 def _says(messages: Any, word: str) -> bool:

@@ -1,4 +1,4 @@
-"""What the market shows: bars of trades, and quotes."""
+"""What the market shows: bars of trades, quotes, and whether a symbol trades."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,3 +33,17 @@ class Quote:
     def mid_usd(self) -> Decimal:
         """Halfway between bid and ask."""
         return (self.bid_usd + self.ask_usd) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """A symbol is halted from an instant on, or trades again.
+
+    Attributes:
+        reason: In the market's words; empty when it gives none.
+    """
+
+    symbol: str
+    at: datetime
+    halted: bool
+    reason: str = ""

@@ -54,6 +54,7 @@ def market_data_app(settings: Settings) -> FastAPI:
             "stream_key_id": service.primary.key_id,
             "backup_stream_key_id": service.backup.key_id,
             "feed": service.feeds.choice.active,
+            "halted": service.halts.halted,
         },
         metrics=metrics,
         running=service.running(),

@@ -14,11 +14,12 @@ from trading_core.broker.http import Endpoint, RateLimited
 from trading_core.broker.market_data import MarketDataApi
 from trading_core.broker.market_stream import MarketStream
 from trading_core.clock import stopwatch_seconds
-from trading_core.domain.market import Bar, Quote
+from trading_core.domain.market import Bar, Halt, Quote
 from trading_core.lockstep import MINUTE
 
 _T = TypeVar("_T")
 OnNews = Callable[[Bar | Quote], None]
+OnHalt = Callable[[Halt], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +96,22 @@ class AlpacaProvider:
         name: What we call it: `primary`, `backup`.
         feed: What the provider calls it: `iex`, `sip`.
         on_news: Called with each bar or quote, in the stream's thread.
+        on_halt: Called with each halt of a symbol, and its end.
     """
 
-    def __init__(self, name: str, endpoint: Endpoint, feed: str, on_news: OnNews) -> None:
+    def __init__(
+        self,
+        name: str,
+        endpoint: Endpoint,
+        feed: str,
+        on_news: OnNews,
+        on_halt: OnHalt = lambda _halt: None,
+    ) -> None:
         self.name = name
         self._on_news = on_news
         self._api = MarketDataApi(endpoint, feed)
         self._stream = MarketStream(
-            endpoint, ["*"], self._hear, on_connect=self._mark_sound, feed=feed
+            endpoint, ["*"], self._hear, on_connect=self._mark_sound, feed=feed, on_halt=on_halt
         )
         self._turn = Lock()
         self._heard_at: dict[str, datetime] = {}

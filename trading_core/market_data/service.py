@@ -10,7 +10,7 @@ import structlog
 
 from trading_core.broker.http import Endpoint
 from trading_core.broker.replay import Replay
-from trading_core.domain.market import Bar, Quote
+from trading_core.domain.market import Bar, Halt, Quote
 from trading_core.errors import CheckFailed, ConfigurationError, TradingError
 from trading_core.health import Health
 from trading_core.lockstep import MINUTE
@@ -20,7 +20,8 @@ from trading_core.market_data.cache import Cache
 from trading_core.market_data.choices import StoredChoices
 from trading_core.market_data.collector import Collected, Collector
 from trading_core.market_data.feeds import Choice, Feeds
-from trading_core.market_data.provider import AlpacaProvider, OnNews
+from trading_core.market_data.halts import Halts
+from trading_core.market_data.provider import AlpacaProvider, OnHalt, OnNews
 from trading_core.market_data.status import DataStatus, FeedLine, freshness
 from trading_core.metrics import Metrics
 from trading_core.settings import Settings
@@ -49,12 +50,14 @@ class MarketDataService:
             primary_endpoint(settings, self.endpoint),
             settings.market_data_feed,
             self._hear_from("primary"),
+            self._hear_halts_of("primary"),
         )
         self.backup = AlpacaProvider(
             "backup",
             backup_endpoint(settings, self.endpoint),
             settings.backup_market_data_feed,
             self._hear_from("backup"),
+            self._hear_halts_of("backup"),
         )
         self.feeds = Feeds(
             self.primary,
@@ -63,13 +66,15 @@ class MarketDataService:
             silent_seconds_max=settings.feed_silent_seconds_max,
             on_switch=lambda choice: switches.labels(choice.active).inc(),
         )
+        self._replay = Replay(self.endpoint)
         self.collector = Collector(
-            Replay(self.endpoint),
+            self._replay,
             self.feeds,
             Archive(self.database, lambda: self.feeds.active.name),
             self.cache,
             self.choices.followed,
         )
+        self.halts = Halts(self.database, self._account)
         self._stopping = Event()
         self._watch = Thread(target=self._keep_watch, name="feeds", daemon=True)
 
@@ -87,6 +92,7 @@ class MarketDataService:
                 self._watch.join(timeout=10)
                 for provider in self.feeds.providers.values():
                     provider.stop()
+                self._replay.close()
                 self.cache.close()
 
     def board(self) -> Board | None:
@@ -214,10 +220,22 @@ class MarketDataService:
 
         return hear
 
+    def _hear_halts_of(self, name: str) -> OnHalt:
+        def hear(halt: Halt) -> None:
+            if self.feeds.active.name == name:
+                self.halts.hear(halt)
+
+        return hear
+
+    def _account(self) -> str:
+        session = self.collector.session()
+        return "" if session is None else session.account_number
+
     def _keep_watch(self) -> None:
         while not self._stopping.wait(_LOOK_SECONDS):
             try:
                 self.feeds.look()
+                self.halts.write()
             except (TradingError, OSError) as error:
                 log.warning("feeds not looked at", error=str(error))
 

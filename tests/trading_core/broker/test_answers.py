@@ -7,6 +7,7 @@ import pytest
 from trading_core.broker.answers import (
     read_clock,
     read_fill,
+    read_halt,
     read_json,
     read_order,
     read_quote,
@@ -148,3 +149,14 @@ def test_a_quote_without_a_side_has_price_and_size_zero() -> None:
     quote = read_quote("ACME", read_json(text))
     assert (quote.bid_usd, quote.bid_size) == (Decimal(0), 0)
     assert (quote.ask_usd, quote.ask_size) == (Decimal("10.05"), 3)
+
+
+@pytest.mark.parametrize(
+    ("code", "halted"),
+    [("H", True), ("P", True), ("2", True), ("T", False), ("3", False), ("Q", None), ("5", None)],
+)
+def test_a_status_is_a_halt_its_end_or_about_something_else(code: str, halted: bool | None) -> None:
+    told = {"sc": code, "sm": "in short", "rm": "in words", "t": "2024-03-05T14:31:00Z"}
+    read = read_halt("ACME", told)
+    assert (None if read is None else read.halted) is halted
+    assert read is None or read.reason == "in words"

@@ -17,7 +17,8 @@ class RiskEvent:
     """One decision. `occurred_at` is market time.
 
     Attributes:
-        event_type: order_refused, daily_loss, breaker, halt, enable, order_adopted.
+        event_type: order_refused, order_retried, order_adopted, daily_loss, breaker, halt, enable,
+            symbol_halted, symbol_resumed.
         facts: What it was decided from; JSON values only.
     """
 

@@ -4,7 +4,8 @@ When:     after the close of every trading day
 Changes:  keeps the reconciliation, freezes daily_pnl, takes a backup and restores it to prove it,
           closes the trading day, writes the daily report
 If red:   the day stays open. Breaks are named: explain each, then run this again; what was done
-          is not done twice. The report and the backup are made even with breaks
+          is not done twice. The report and the backup are made even with breaks. Slow or failed
+          orders, and an archive of logs that is not whole, are warnings
 Covers:   DAT-11, DAT-12, BKP-18, REP-01, GAP-14
 Partly:   DAY-04, BKP-09, BKP-19, REP-02
 """
@@ -13,7 +14,7 @@ from datetime import date
 
 from prefect import flow
 
-from flows.desk import open_run
+from flows.desk import Desk, open_run
 from tasks.closing.backups import ensure_backup_taken, ensure_backup_verified
 from tasks.closing.pnl import ensure_pnl_frozen
 from tasks.closing.reconciliation import (
@@ -24,7 +25,10 @@ from tasks.closing.reconciliation import (
 from tasks.closing.reports import ensure_report_written
 from tasks.closing.trading_day import ensure_day_closed
 from tasks.health.clock import check_session_over
-from tasks.kernel import collect
+from tasks.health.orders import check_order_flow
+from tasks.health.performance import check_latency
+from tasks.kernel import Checklist, collect
+from tasks.maintenance.logs import check_logs_archived
 from tasks.people.findings import notify_checklist, notify_day
 from tasks.trading.broker import check_no_open_orders
 
@@ -63,5 +67,16 @@ def end_of_day(
         ensure_report_written(desk.settings, database, day, backup_id)
 
         standing = notify_day(desk.settings, day, backup_id)
-        notify_checklist(books).require_ready("explain every break, then run end-of-day again")
+        lines = books + _of_the_day(desk)
+        notify_checklist(lines).require_ready("explain every break, then run end-of-day again")
         return standing
+
+
+def _of_the_day(desk: Desk) -> Checklist:
+    """Return what is told of the day beside its books, and keeps nobody from closing it."""
+    asked = {
+        "order flow": check_order_flow.submit(desk.settings),
+        "latency": check_latency.submit(desk.settings),
+        "logs archived": check_logs_archived.submit(desk.log_archives),
+    }
+    return collect(asked, advice=tuple(asked))

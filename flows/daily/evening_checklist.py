@@ -1,23 +1,32 @@
 """Evening checklist: the platform can be left alone for the night.
 
 When:     every evening, trading day or not
-Changes:  nothing
-If red:   repair what the line names, or stay: nobody looks again before the morning checklist
-Covers:   GAP-06
-Partly:   DAY-06
+Changes:  what clean-up removes: logs and rows past their time, kept elsewhere first
+If red:   repair what the line names, or stay: nobody looks again before the morning checklist. A
+          red security audit or clean-up says in its own run what to do
+Covers:   DAY-06, GAP-06
 """
+
+from typing import Any
 
 from prefect import flow
 
 from flows.desk import open_run
+from flows.maintenance.clean_up import clean_up
+from flows.security.quick_security_audit import quick_security_audit
 from tasks.backup.wal_archive import check_log_received, check_recovery_point
 from tasks.health.database import check_database
 from tasks.health.disk import check_disk
+from tasks.health.host import check_host
 from tasks.health.monitoring import check_monitoring
-from tasks.kernel import collect
+from tasks.health.orders import check_portfolio_value, check_trading_flag
+from tasks.health.redis import check_redis
+from tasks.kernel import collect, ended
 from tasks.people.findings import notify_checklist
 from tasks.planning.steps import check_runs_planned
 from tasks.services.processes import check_services
+
+ADVICE = ("machine", "portfolio value")
 
 
 @flow(name="evening-checklist")
@@ -40,9 +49,18 @@ def evening_checklist(dry_run: bool = False, requested_by: str = "on-call") -> s
             "log received": check_log_received.submit(desk.database),
             "recovery point": check_recovery_point.submit(desk.settings),
             "runs planned": check_runs_planned.submit(desk.home, desk.broker, 2),
+            "redis": check_redis.submit(desk.settings),
+            "machine": check_host.submit(desk.settings),
+            "trading switch": check_trading_flag.submit(desk.core, desk.broker),
+            "portfolio value": check_portfolio_value.submit(desk.broker),
         }
-        checklist = notify_checklist(collect(asked))
+        checklist = notify_checklist(collect(asked, advice=ADVICE))
 
         # Act.
+        how: Any = {"dry_run": dry_run, "requested_by": requested_by, "return_state": True}
+        cleaned, audited = clean_up(**how), quick_security_audit(**how)
+
         checklist.require_ready("repair what the red lines name before the night")
+        runs = ended({"old logs cleaned": cleaned, "security audit": audited})
+        runs.require_ready("see the run of the line that is red")
         return f"{checklist.readiness}"

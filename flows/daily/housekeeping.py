@@ -3,9 +3,8 @@
 When:     every night
 Changes:  nothing
 If red:   a log with a gap or without a proven backup: check-wal-archive closes it. A full disk:
-          see what grows there before anything is deleted
-Covers:   BKP-17
-Partly:   DAY-08
+          see what grows there before anything is deleted. The archive of the logs: archive-logs
+Covers:   BKP-17, DAY-08
 """
 
 from prefect import flow
@@ -19,10 +18,15 @@ from tasks.backup.wal_archive import (
 )
 from tasks.health.database import check_database
 from tasks.health.disk import check_disk
+from tasks.health.host import check_volumes
+from tasks.health.indicators import check_indicators
+from tasks.health.night import check_newest_backup
 from tasks.kernel import collect
+from tasks.maintenance.logs import check_logs_archived
 from tasks.people.findings import notify_checklist
 
 NEEDS = {"log received": ("database",), "log unbroken": ("log received",)}
+ADVICE = ("newest backup", "logs archived", "performance")
 
 
 @flow(name="housekeeping")
@@ -42,8 +46,12 @@ def housekeeping(dry_run: bool = False, requested_by: str = "on-call") -> str:
             "off-site recovery point": check_offsite_recovery_point.submit(desk.settings),
             "log received": check_log_received.submit(desk.database),
             "log unbroken": check_log_unbroken.submit(desk.base_vault),
+            "newest backup": check_newest_backup.submit(desk.settings),
+            "logs archived": check_logs_archived.submit(desk.log_archives),
+            "volumes": check_volumes.submit(desk.settings),
+            "performance": check_indicators.submit(desk.settings),
         }
-        checklist = notify_checklist(collect(asked, NEEDS))
+        checklist = notify_checklist(collect(asked, NEEDS, advice=ADVICE))
 
         # Act.
         checklist.require_ready("run check-wal-archive, and see the log of wal_archive")

@@ -4,7 +4,16 @@ from tasks.kernel.action import action
 from tasks.kernel.approval import Grant, granted
 from tasks.kernel.change import Change, Did, Outcome, Unchanged
 from tasks.kernel.check import CheckResult, Verdict, check, graded
-from tasks.kernel.checklist import Checklist, Line, Readiness, collect, confirmed, meanwhile, settle
+from tasks.kernel.checklist import (
+    Checklist,
+    Line,
+    Readiness,
+    collect,
+    confirmed,
+    ended,
+    meanwhile,
+    settle,
+)
 from tasks.kernel.journal import BreakGlassLedger, LocalJournal, NoLedger
 from tasks.kernel.ledger import Kind, Ledger, PostgresLedger, Record
 from tasks.kernel.plan import PROJECT, Planned, code_sha256, rehearse
@@ -38,6 +47,7 @@ __all__ = [
     "collect",
     "confirmed",
     "current_run",
+    "ended",
     "graded",
     "granted",
     "meanwhile",

@@ -1,8 +1,8 @@
 """Many checks, asked at once, all reported, one verdict."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -38,6 +38,10 @@ class Checklist:
 
     lines: tuple[Line, ...]
 
+    def __add__(self, more: "Checklist") -> "Checklist":
+        """Return both lists as one."""
+        return Checklist(self.lines + more.lines)
+
     @property
     def readiness(self) -> Readiness:
         """READY only when every line was measured and none failed."""
@@ -54,6 +58,10 @@ class Checklist:
     def is_red(self, name: str) -> bool:
         """Whether a line was measured and failed; one that could not be measured is not red."""
         return any(line.name == name for line in self.with_verdict(Verdict.FAIL))
+
+    def is_well(self, name: str) -> bool:
+        """Whether a line was measured and is green."""
+        return any(line.name == name for line in self.with_verdict(Verdict.PASS))
 
     def with_verdict(self, *verdicts: Verdict) -> tuple[Line, ...]:
         """Return the lines that came out in one of `verdicts`."""
@@ -99,11 +107,13 @@ def collect(
     asked: Mapping[str, PrefectFuture[CheckResult]],
     needs: Mapping[str, tuple[str, ...]] | None = None,
     within: timedelta | None = None,
+    advice: Collection[str] = (),
 ) -> Checklist:
     """Wait for every check, and report all of them; one that crashed is UNKNOWN.
 
     Args:
         within: For how long; whatever has no result by then is UNKNOWN. None: until all have.
+        advice: Lines that stop nobody: red or not known they are a warning, and never green.
         asked: The checks under way, by the name of their line, in the order to report.
         needs: Lines that cannot be measured while another line is red. Such a line says so,
             and which, instead of repeating the same failure in other words.
@@ -116,7 +126,25 @@ def collect(
         return max(within.total_seconds() - (stopwatch_seconds() - began_seconds), 0.001)
 
     results = {name: _result_of(future, left_seconds()) for name, future in asked.items()}
-    return settle(results, needs)
+    return settle(results, needs, advice)
+
+
+def ended(runs: Mapping[str, State[Any]]) -> Checklist:
+    """Return the checklist of whole other runbooks: each ran, whatever became of the others.
+
+    Args:
+        runs: The final state of each, called with `return_state=True`.
+    """
+    return settle(
+        {
+            name: CheckResult(
+                Verdict.PASS if state.is_completed() else Verdict.FAIL,
+                "done" if state.is_completed() else f"{state.name}: {state.message}",
+                "done",
+            )
+            for name, state in runs.items()
+        }
+    )
 
 
 def confirmed(steps: Mapping[str, State[Outcome[Any]]]) -> Checklist:
@@ -156,6 +184,7 @@ def meanwhile(
 def settle(
     results: Mapping[str, CheckResult],
     needs: Mapping[str, tuple[str, ...]] | None = None,
+    advice: Collection[str] = (),
 ) -> Checklist:
     """Return the checklist of `results`, with lines blamed on the line they depend on."""
     red = {name for name, result in results.items() if result.verdict is Verdict.FAIL}
@@ -167,7 +196,14 @@ def settle(
         found = f"not measured, because {' and '.join(causes)} is red"
         return CheckResult(Verdict.UNKNOWN, found, result.expected, result.evidence)
 
-    return Checklist(tuple(Line(name, blamed(name, result)) for name, result in results.items()))
+    lines = [Line(name, blamed(name, result)) for name, result in results.items()]
+    return Checklist(tuple(_advised(one) if one.name in advice else one for one in lines))
+
+
+def _advised(line: Line) -> Line:
+    if line.result.verdict not in (Verdict.FAIL, Verdict.UNKNOWN):
+        return line
+    return Line(line.name, replace(line.result, verdict=Verdict.WARN))
 
 
 def _confirmation(state: State[Outcome[Any]]) -> CheckResult:

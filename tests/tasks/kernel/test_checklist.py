@@ -1,8 +1,12 @@
 """A checklist is green only when every line was measured and none failed."""
 
-import pytest
+from typing import Any
 
-from tasks.kernel import CheckResult, Readiness, Verdict, check, graded, settle
+import pytest
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed, Failed
+
+from tasks.kernel import CheckResult, Readiness, Verdict, check, ended, graded, settle
 from trading_core.errors import CheckFailed
 
 NEEDS = {"positions": ("database", "broker"), "feeds": ("broker",)}
@@ -61,6 +65,32 @@ def test_a_line_that_fails_by_itself_stays_red() -> None:
 def test_a_line_that_could_be_measured_keeps_its_verdict_beside_a_red_one() -> None:
     checklist = settle(found(broker=Verdict.FAIL, feeds=Verdict.PASS), NEEDS)
     assert checklist.lines[1].result.verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("red", [Verdict.FAIL, Verdict.UNKNOWN])
+def test_a_line_that_is_advice_stops_nobody_and_is_never_green(red: Verdict) -> None:
+    checklist = settle(found(a=Verdict.PASS, b=red), advice=("a", "b"))
+    assert [line.result.verdict for line in checklist.lines] == [Verdict.PASS, Verdict.WARN]
+    assert checklist.lines[1].result.found == f"b was {red}"
+    assert (checklist.is_well("a"), checklist.is_well("b")) == (True, False)
+    checklist.require_ready("go on")
+
+
+def test_a_line_that_is_no_advice_stays_red_beside_one_that_is() -> None:
+    checklist = settle(found(a=Verdict.FAIL, b=Verdict.FAIL), advice=("b",))
+    assert (checklist.is_red("a"), checklist.is_red("b")) == (True, False)
+    assert checklist.readiness is Readiness.NOT_READY
+
+
+def test_another_runbook_that_did_not_complete_is_a_red_line_with_its_words() -> None:
+    runs: dict[str, State[Any]] = {
+        "good": Completed(),
+        "bad": Failed(message="2 of 3 checks did not pass"),
+        "late": Cancelled(message="is late: is skipped", name="Skipped"),
+    }
+    lines = {line.name: line.result for line in ended(runs).lines}
+    assert [one.verdict for one in lines.values()] == ["PASS", "FAIL", "FAIL"]
+    assert lines["bad"].found == "Failed: 2 of 3 checks did not pass"
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,15 @@ class Metrics:
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
 
+    def announce(self, *names: str) -> None:
+        """Serve counters and histograms from the first scrape on, at zero.
+
+        A counter that first shows itself at 1 has, for whoever asks for its rate, never moved. A
+        gauge is not announced: before it is measured, zero would be a claim.
+        """
+        for name in names:
+            self.histogram(name) if _is_histogram(name) else self.counter(name)
+
     def counter(self, name: str) -> Counter:
         """Return the counter called `name`, made on first use.
 
@@ -193,6 +202,11 @@ class Metrics:
     def exposition(self) -> bytes:
         """Return everything in Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+def _is_histogram(name: str) -> bool:
+    row = _BY_NAME.get(name)
+    return row is not None and row.kind == "histogram"
 
 
 def _listed(name: str, kind: str) -> Metric:

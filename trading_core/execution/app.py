@@ -25,6 +25,13 @@ from trading_core.storage.trading import orders, positions
 
 NAME = "trade_executor"
 
+_COUNTED = (
+    *("order_execution_duration_seconds", "order_ack_latency_seconds", "orders_total"),
+    *("execution_orders_submitted_total", "execution_orders_filled_total"),
+    *("risk_checks_performed_total", "risk_checks_failed_total", "risk_check_duration_seconds"),
+    "risk_circuit_breaker_activations_total",
+)
+
 _Text = Annotated[str, Field(min_length=1, max_length=500)]
 
 
@@ -108,6 +115,7 @@ def app(settings: Settings) -> FastAPI:
         ConfigurationError: A secret is missing.
     """
     metrics = Metrics()
+    metrics.announce(*_COUNTED)
     executor = Executor(settings, metrics)
     service = build_app(
         NAME,

@@ -54,3 +54,17 @@ def test_every_request_that_changes_something_needs_the_control_token(
     found = asyncio.run(answers())
     assert found
     assert set(found.values()) == {401}, found
+
+
+def test_what_is_counted_is_served_before_anything_was(settings: Settings) -> None:
+    web = executor_app(settings)
+
+    async def metrics() -> str:
+        transport = httpx.ASGITransport(web)
+        async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+            return (await client.get("/metrics")).text
+
+    text = asyncio.run(metrics())
+    assert "risk_circuit_breaker_activations_total 0.0" in text
+    assert "order_ack_latency_seconds_count 0.0" in text
+    assert "# TYPE risk_checks_failed_total counter" in text

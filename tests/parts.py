@@ -74,7 +74,7 @@ def run(part: str) -> Ended:
         say(f"{first.line}; trying what failed once more")
         second = _pytest(part, cache, "--last-failed", "--last-failed-no-failures=none")
     if second.code != 0:
-        return first
+        return replace(second, printed=f"{first.printed}\nthe second try:\n{second.printed}")
     return replace(second, unsteady=first.printed)
 
 

@@ -49,8 +49,8 @@ def rebuild_portfolio(
             _act(desk, source)
 
         # Look.
-        after = check_portfolio.submit(desk.database, desk.broker, desk.day)
         if not dry_run:
+            after = check_portfolio.submit(desk.database, desk.broker, desk.day)
             notify_checklist(collect({"portfolio": after})).require_ready(
                 "reconcile, see the breaks"
             )

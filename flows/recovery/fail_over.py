@@ -75,8 +75,8 @@ def fail_over(
         # Act.
         with granted(grant):
             record = _act(desk, to, reason)
-        last = {"one primary": check_one_primary.submit(desk.sites(to))}
         if not dry_run:
+            last = {"one primary": check_one_primary.submit(desk.sites(to))}
             collect(last).require_ready("stop the database that should not be one")
         return record
 

@@ -49,11 +49,11 @@ def restart_service(
         restarted = ensure_service_restarted(desk.settings, desk.processes, service)
 
         # Look.
-        after = {
-            "log": check_log_clean.submit(desk.processes, service),
-            "function": check_service_well.submit(desk.settings, desk.core, service),
-        }
         if not dry_run:
+            after = {
+                "log": check_log_clean.submit(desk.processes, service),
+                "function": check_service_well.submit(desk.settings, desk.core, service),
+            }
             notify_checklist(collect(after)).require_ready("orders stay held; read its log")
 
         # Act.

@@ -44,10 +44,10 @@ def start_service(service: str, dry_run: bool = False, requested_by: str = "on-c
         started = ensure_service_running(desk.settings, desk.processes, service)
 
         # Look.
-        after = {
-            "log": check_log_clean.submit(desk.processes, service),
-            "function": check_service_well.submit(desk.settings, desk.core, service),
-        }
         if not dry_run:
+            after = {
+                "log": check_log_clean.submit(desk.processes, service),
+                "function": check_service_well.submit(desk.settings, desk.core, service),
+            }
             notify_checklist(collect(after)).require_ready("read its log; it was started")
         return started.sentence

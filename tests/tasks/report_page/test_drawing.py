@@ -1,4 +1,4 @@
-"""Pictures: the same drawing gives the same bytes, and two on one page share no id they point to."""
+"""Pictures: the same drawing gives the same bytes; two on one page share no id they point to."""
 
 import re
 

@@ -21,12 +21,10 @@ BY_OTHER_MEANS: Mapping[str, str] = {
 # Which procedure a schedule waits for.
 NOT_YET: Mapping[str, str] = {
     "SCH-21": "SEC-03, the compliance audit",
-    "SCH-22": "MDL-05, the check for drift",
     "SCH-24": "MNT-04, the maintenance window",
     "SCH-25": "MNT-05, weekly maintenance",
     "SCH-26": "MNT-08, statistics and capacity trend",
     "SCH-28": "profiling and the check of dependencies",
-    "SCH-30": "the review of alert thresholds",
     "SCH-31": "MNT-06, monthly maintenance",
     "SCH-32": "DBM-08, partitions made ahead",
     "SCH-33": "the review of indexes and slow statements",

@@ -193,6 +193,21 @@ TIMETABLE: tuple[Line, ...] = (
         ids=("SCH-20",),
     ),
     Line(
+        "check-drift",
+        OnClock(time(17, 45), TRADING_DAYS),
+        window=hours(12),
+        late=Late.RUN,
+        ids=("SCH-22",),
+        kept="record 2 years, scores for ever",
+    ),
+    Line(
+        "review-alerts",
+        OnClock(time(9, 45), MONTHLY),
+        window=hours(48),
+        late=Late.RUN,
+        ids=("SCH-30",),
+    ),
+    Line(
         "review-credentials",
         OnClock(time(9, 30), MONTHLY),
         window=hours(48),

@@ -144,6 +144,10 @@ def storied_server(root: Path) -> Iterator[Story]:
     """Run a server whose log is received into an archive; nothing has happened yet."""
     with copied_server(root) as server:
         server.execute("CREATE TABLE acked (n integer PRIMARY KEY)")
+        # The receiver here has no slot: a checkpoint must not take from it what it has not read.
+        with psycopg.connect(in_trading(server.superuser_dsn), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET wal_keep_size = '1GB'")
+            connection.execute("SELECT pg_reload_conf()")
         story = Story(server, root)
         story.archive.directory.mkdir()
         with receiving(server, story.archive.directory):
@@ -159,7 +163,9 @@ def receiving(server: CopiedServer, directory: Path) -> Iterator[None]:
         env=programs.environment(server.replication_dsn),
         stdin=subprocess.DEVNULL,
     )
+    streams = "SELECT count(*) > 0 FROM pg_stat_replication WHERE state = 'streaming'"
     try:
+        assert poll(lambda: server.value(streams), within=seconds(30)), "nothing is received"
         yield
     finally:
         process.send_signal(signal.SIGINT)

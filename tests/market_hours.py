@@ -24,8 +24,10 @@ from trading_core.paper.venue import SESSIONS_KEPT
 
 FIRST_DAY = date(2024, 3, 5)
 SERVICES = ("paper_exchange", "market_data", "trade_executor")
-# Market data and executor grow by a few MB. The exchange keeps one session's books and tape, and
-# has those of two while the next is opened: within ten days all of that room, 30 MB, is in use.
+# Market data and executor grow by a few MB: a client of the broker keeps the names of its last
+# 50,000 orders, 11 MB; beside them nothing grows from day to day. The exchange keeps one session's
+# books and tape, and has those of two while the next is opened: within ten days all of that room,
+# 30 MB, is in use.
 _GROWTH_MAX_BYTES = 32 * 2**20
 # The exchange keeps the orders of the last sessions: 1.6 KB each with its execution, and at the
 # opening of one several times that, while the account is copied and goes into the new journal.

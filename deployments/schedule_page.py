@@ -20,7 +20,6 @@ BY_OTHER_MEANS: Mapping[str, str] = {
 
 # Which procedure a schedule waits for.
 NOT_YET: Mapping[str, str] = {
-    "SCH-21": "SEC-03, the compliance audit",
     "SCH-24": "MNT-04, the maintenance window",
     "SCH-25": "MNT-05, weekly maintenance",
     "SCH-26": "MNT-08, statistics and capacity trend",

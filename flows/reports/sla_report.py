@@ -5,9 +5,8 @@ Changes:  writes the month's page into the reports folder; with pdf, prints it
 If red:   nothing was changed unless the report stands written. A missed or unknown objective is
           named in it and stops nothing: see what has no record, and drill it
 Covers:   REP-13, GAP-12, OBJ-01, OBJ-02, OBJ-03, OBJ-04, OBJ-05, OBJ-06, OBJ-07, OBJ-08, OBJ-09,
-          OBJ-10, OBJ-11, OBJ-12, OBJ-13, OBJ-14, OBJ-15, OBJ-16, OBJ-17, OBJ-19, OBJ-20, OBJ-21,
-          OBJ-22, OBJ-23
-Partly:   OBJ-18
+          OBJ-10, OBJ-11, OBJ-12, OBJ-13, OBJ-14, OBJ-15, OBJ-16, OBJ-17, OBJ-18, OBJ-19, OBJ-20,
+          OBJ-21, OBJ-22, OBJ-23
 """
 
 from datetime import date

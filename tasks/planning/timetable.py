@@ -208,6 +208,14 @@ TIMETABLE: tuple[Line, ...] = (
         ids=("SCH-30",),
     ),
     Line(
+        "compliance-audit",
+        OnClock(time(9, 15), MONTHLY),
+        window=hours(48),
+        late=Late.RUN,
+        ids=("SCH-21",),
+        kept="record 2 years, evidence for ever",
+    ),
+    Line(
         "review-credentials",
         OnClock(time(9, 30), MONTHLY),
         window=hours(48),

@@ -122,6 +122,7 @@ def _of_prometheus(
             Measure.FEED_P95: _p95(prometheus, "market_data_latency_seconds", window, ends),
             Measure.API_P95: _p95(prometheus, "trading_api_request_duration_seconds", window, ends),
             Measure.UPTIME: _uptime(prometheus, days, ends),
+            Measure.HEALTH_SCORE: _score(prometheus, window, ends),
         }
     except (RequestException, PrometheusApiClientException):
         return {}
@@ -132,6 +133,19 @@ def _p95(prometheus: PrometheusConnect, histogram: str, window: str, at: datetim
     value = _one(prometheus, f"histogram_quantile(0.95, {buckets})", at)
     count = _one(prometheus, f"sum(increase({histogram}_count[{window}]))", at)
     return Measured(value, round(count or 0))
+
+
+def _score(prometheus: PrometheusConnect, window: str, at: datetime) -> Measured:
+    """Return the mean of the health score over the window, as a share.
+
+    A look that could not tell the score is NaN, and would make the whole mean NaN: such looks
+    count as nothing healthy at all, because unknown is never green.
+    """
+    known = f"sum_over_time((max(health_score) >= 0)[{window}:{_LOOK_EVERY}])"
+    looks = f"count_over_time(max(health_score)[{window}:{_LOOK_EVERY}])"
+    count = _one(prometheus, looks, at) or 0
+    total_percent = _one(prometheus, known, at) or 0
+    return Measured(total_percent / count / 100 if count else None, round(count))
 
 
 def _uptime(prometheus: PrometheusConnect, days: Sequence[PeriodDay], ends: datetime) -> Measured:

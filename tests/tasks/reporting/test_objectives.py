@@ -18,6 +18,7 @@ from tasks.reporting.objectives import (
 )
 from tasks.sla_report.evidence import read_evidence
 from tasks.sla_report.objectives import Measure
+from tasks.sla_report.verdicts import Measured
 from tests.fix_postgres import OperationsDatabase
 from tests.tasks.daily_report.test_render import Markup
 from tests.tasks.reporting.desk import FRIDAY
@@ -89,6 +90,8 @@ def test_what_prometheus_knows_is_asked_with_a_window(
 
     assert found[Measure.FEED_P95].value == 0.025
     assert found[Measure.UPTIME].value == 1.0
+    # 40 looks, which together are worth 40 %: the others could not tell, and count as nothing.
+    assert found[Measure.HEALTH_SCORE] == Measured(0.01, 40)
     assert found[Measure.API_P95].count == 0
     rates = [query for query in prometheus[1:] if "_bucket" in query or "_count" in query]
     assert all("increase(" in query and "s]" in query for query in rates)

@@ -20,19 +20,6 @@ BY_OTHER_MEANS: Mapping[str, str] = {
 
 # Which procedure a schedule waits for.
 NOT_YET: Mapping[str, str] = {
-    "SCH-24": "MNT-04, the maintenance window",
-    "SCH-25": "MNT-05, weekly maintenance",
-    "SCH-26": "MNT-08, statistics and capacity trend",
-    "SCH-28": "profiling and the check of dependencies",
-    "SCH-31": "MNT-06, monthly maintenance",
-    "SCH-32": "DBM-08, partitions made ahead",
-    "SCH-33": "the review of indexes and slow statements",
-    "SCH-34": "a drill that crashes a service; `tests/faults/` does it in every run of the tests",
-    "SCH-35": "a monthly restore of everything",
-    "SCH-37": "security patches",
-    "SCH-38": "package updates of the hosts",
-    "SCH-39": "the capacity report",
-    "SCH-40": "MNT-07, quarterly maintenance",
     "SCH-51": "the watch on a new model; started by a deployment, not by a clock",
     "SCH-52": "the watch on changed parameters; started by the change",
     "SCH-53": "the watch on errors after a deployment; started by it",

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check
 from trading_core.broker.contract import TradingApi
-from trading_core.clock import seconds
+from trading_core.clock import SystemClock, seconds
 from trading_core.ledger.session import start_of_date
 from trading_core.storage.connect import Database, connect
 
@@ -21,6 +21,7 @@ DEAD_ROWS_PERCENT_MAX = 20.0
 DEAD_ROWS_MIN = 10_000
 INDEX_SCANS_MIN = 100  # THR-30
 SEQUENTIAL_SCANS_MAX = 1_000  # THR-30
+STATISTICS_DAYS_MAX = 8.0  # weekly, and a day
 _LARGE_ROWS = 10_000
 _LOCK_WAIT = "30s"  # no reader of ours is kept waiting longer: it gives up instead
 _VACUUM_WITHIN = seconds(1800)
@@ -32,7 +33,8 @@ SELECT relname AS name, n_live_tup AS live, n_dead_tup AS dead, seq_scan AS sequ
        least(
            coalesce(greatest(last_vacuum, last_autovacuum), 'epoch'),
            coalesce(greatest(last_analyze, last_autoanalyze), 'epoch')
-       ) AS tended_at
+       ) AS tended_at,
+       coalesce(greatest(last_analyze, last_autoanalyze), 'epoch') AS analyzed_at
 FROM pg_stat_user_tables ORDER BY relname
 """
 _UNUSED = """
@@ -50,6 +52,7 @@ class Table:
 
     Attributes:
         tended_at: Since when it is both vacuumed and analyzed; the epoch: it never was.
+        analyzed_at: Since when the planner's statistics of it are; the epoch: there are none.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Table:
     dead: int
     sequential_scans: int
     tended_at: datetime
+    analyzed_at: datetime
 
     @property
     def dead_percent(self) -> float:
@@ -111,6 +115,30 @@ def check_indexes(database: Database) -> CheckResult:
         Verdict.WARN if words else Verdict.PASS,
         "; ".join(words) or "every index of a large table is used",
         f"indexes with {INDEX_SCANS_MIN} uses or more, large tables read by index",
+    )
+
+
+@check
+def check_statistics_fresh(database: Database) -> CheckResult:
+    """See that every table with rows was analyzed within the week (DBM-02)."""
+    limit_days = STATISTICS_DAYS_MAX
+    with database.transaction() as connection:
+        found = [one for one in _tables(connection) if one.live or one.dead]
+    now = SystemClock().now()
+    ages = {one.name: (now - one.analyzed_at).total_seconds() / 86_400 for one in found}
+    stale = sorted(name for name, age in ages.items() if age > limit_days)
+    oldest = max(ages.values(), default=0.0)
+    words = f"{', '.join(stale)} not analyzed for {limit_days:g} days"
+    return CheckResult(
+        Verdict.WARN if stale else Verdict.PASS,
+        words
+        if stale
+        else f"{len(found)} tables with rows, the oldest analyzed {oldest:.1f} d ago",
+        f"every table with rows analyzed within {limit_days:g} days",
+        {"stale": stale},
+        oldest,
+        limit_days,
+        " d",
     )
 
 

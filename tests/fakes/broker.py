@@ -114,9 +114,9 @@ class FakeBroker:
         self._listen()
         today = datetime.combine(self.now.date(), datetime.min.time(), UTC)
         opens_at, closes_at = (today + hour for hour in _HOURS)
-        tomorrow = opens_at + timedelta(days=1)
+        next_open = opens_at if self.now < opens_at else opens_at + timedelta(days=1)
         return self._answer(
-            MarketClock(self.now, opens_at <= self.now < closes_at, tomorrow, closes_at)
+            MarketClock(self.now, opens_at <= self.now < closes_at, next_open, closes_at)
         )
 
     def calendar(self, start: date, end: date) -> list[TradingHours]:

@@ -38,6 +38,11 @@ from tasks.backup.walk import (
     ensure_changed_marked,
 )
 from tasks.kernel import Checklist, Did, Run, Verdict, begin, settle
+from tasks.recovery.restore_drill import (
+    check_backup_to_restore,
+    check_restore_in_target,
+    ensure_restore_rehearsed,
+)
 from tests.fakes.ledger import DyingLedger, Killed, MemoryLedger
 from tests.fix_backups import CopiedServer, copied_server
 from tests.fix_cloud import LocalCloud, running_cloud
@@ -361,3 +366,22 @@ def test_a_walk_finds_what_rotted_and_what_lacks_and_marks_it(
 
 def test_with_nothing_kept_a_walk_is_not_green(vault: BaseVault) -> None:
     assert Verdict.PASS not in verdicts(walked(vault))
+
+
+def test_what_there_is_now_comes_back_from_an_older_backup_and_the_log(
+    vault: BaseVault, server: CopiedServer, run: Run
+) -> None:
+    with pytest.raises(CheckFailed, match="expected a proven base backup"):
+        ensure_restore_rehearsed.fn(vault)
+    assert check_backup_to_restore.fn(vault).verdict is Verdict.FAIL
+    ensure_base_backup_taken.fn(vault, ID)
+    with vault.operations.transaction() as connection:
+        base_backups.set_restored(connection, ID, 1.0)
+    server.execute("INSERT INTO ticks VALUES (777777, 'after the backup')")
+
+    tested = ensure_restore_rehearsed.fn(vault).value
+
+    assert tested is not None
+    assert tested.rows >= 1
+    assert check_restore_in_target.fn(vault).verdict is Verdict.PASS
+    assert scratches(vault) == []

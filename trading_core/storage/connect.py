@@ -114,6 +114,8 @@ class Database:
         The second costs one round trip.
         """
         if self._login and connection.info.user != self._login:
+            # Closed, or the pool takes it back and offers it again, until the wait is over.
+            connection.close()
             raise psycopg.OperationalError("its login was replaced")
         ConnectionPool.check_connection(connection)
 

@@ -135,6 +135,11 @@ class Desk(MarketDataDesk, MaintenanceDesk):
         return self.base_vault.window_after_gap(backup_window())
 
     @property
+    def newest_window(self) -> str | None:
+        """The window of the newest good base backup; None: there is none."""
+        return self.base_vault.newest_window()
+
+    @property
     def roster(self) -> Roster:
         """Who is on call, and how they are reached."""
         return Roster.read(self.home.on_call_file)

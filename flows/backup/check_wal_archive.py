@@ -2,7 +2,8 @@
 
 When:     every five minutes
 Changes:  nothing while the log is unbroken. Where it has a gap, or no proven backup leads into it,
-          only a new base backup makes later moments reachable: back-up-database is run at once
+          only a new base backup makes later moments reachable: back-up-database is run at once;
+          also where one died on its way, to finish it
 If red:   less can be restored than was promised. See what the line names: the service wal_archive,
           its slot, the disk. Of a gap the next run is green, once the new backup was proven
 Covers:   BKP-02, GAP-17
@@ -16,6 +17,7 @@ from flows.desk import open_run
 from tasks.backup.wal_archive import (
     check_log_received,
     check_log_unbroken,
+    check_newest_backup_proven,
     check_offsite_recovery_point,
     check_recovery_point,
 )
@@ -40,6 +42,7 @@ def check_wal_archive(dry_run: bool = False, requested_by: str = "on-call") -> s
             "off-site recovery point": check_offsite_recovery_point.submit(desk.settings),
             "log received": check_log_received.submit(desk.database),
             "log unbroken": check_log_unbroken.submit(desk.base_vault),
+            "newest backup proven": check_newest_backup_proven.submit(desk.base_vault),
         }
         checklist = notify_checklist(collect(asked, NEEDS))
 
@@ -47,5 +50,7 @@ def check_wal_archive(dry_run: bool = False, requested_by: str = "on-call") -> s
         if checklist.is_red("log unbroken"):
             window = desk.window_after_gap
             back_up_database(window, dry_run, requested_by, return_state=True)
+        elif not checklist.is_well("newest backup proven"):
+            back_up_database(desk.newest_window, dry_run, requested_by, return_state=True)
         checklist.require_ready("see the log of wal_archive, and what back-up-database came to")
         return f"{checklist.readiness}"

@@ -45,8 +45,8 @@ def kill_switch(
     ) as desk:
         settings, core, broker, places = desk.settings, desk.core, desk.broker, desk.processes
         # Act.
-        tripped = ensure_breaker_open(settings, core, reason, return_state=True)
-        halted = ensure_trading_halted(settings, core, reason, return_state=True)
+        tripped = ensure_breaker_open(settings, core, reason, places, return_state=True)
+        halted = ensure_trading_halted(settings, core, reason, places, return_state=True)
         cancelled = ensure_orders_cancelled(broker, return_state=True)
         brought = ensure_halt_waits(places, return_state=True)
 

@@ -90,11 +90,16 @@ class BaseVault:
         Args:
             present: The present window, for when there is no good one at all.
         """
-        good = [one.id.removeprefix(self.id_of("")) for one in self.entries() if one.is_good]
-        if not good:
+        newest = self.newest_window()
+        if newest is None:
             return present
-        window, _, number = good[-1].partition(_AGAIN)
+        window, _, number = newest.partition(_AGAIN)
         return f"{window}{_AGAIN}{int(number or 1) + 1}"
+
+    def newest_window(self) -> str | None:
+        """Return the window of the newest good backup; None: there is none."""
+        good = [one.id for one in self.entries() if one.is_good]
+        return good[-1].removeprefix(self.id_of("")) if good else None
 
     def find(self, backup_id: str) -> Entry | None:
         """Return what the catalogue says of a backup."""

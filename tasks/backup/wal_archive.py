@@ -6,6 +6,7 @@ from infra.postgres.wal_archive.app import AGE_SECONDS_MAX, Places
 from infra.postgres.wal_archive.receiver import SLOT
 from tasks.backup.base_backups import BaseVault
 from tasks.kernel import CheckResult, Verdict, check, graded
+from tasks.kernel.ledger import never_proven
 from trading_core.clock import SystemClock, poll, seconds
 from trading_core.settings import Settings
 from trading_core.storage.connect import Database
@@ -15,6 +16,7 @@ from trading_core.storage.operations import base_backups
 _AGE_SECONDS_WARN = 120
 _BEHIND_BYTES_MAX = 1 << 30
 _SEALED_WITHIN = seconds(10)
+BACK_UP = "back-up-database"
 
 
 @check
@@ -67,6 +69,30 @@ def check_log_received(database: Database) -> CheckResult:
     found = f"{word}, log {status}, {behind / 1e6:.1f} MB kept"
     evidence = {"active": active, "wal_status": status, "behind_bytes": behind}
     return CheckResult(Verdict.PASS if good else Verdict.FAIL, found, expected, evidence)
+
+
+@check
+def check_newest_backup_proven(vault: BaseVault) -> CheckResult:
+    """See that the run which made the newest good base backup went to its end.
+
+    One that died behind the restore leaves a good backup and steps that nobody saw done: with the
+    log unbroken again, nothing else would take them up.
+    """
+    expected = "every step of the newest good base backup proven"
+    window = vault.newest_window()
+    if window is None:
+        return CheckResult(Verdict.PASS, "there is no good base backup yet", expected)
+    with vault.operations.transaction() as connection:
+        open_steps = never_proven(connection, BACK_UP, window)
+    return CheckResult(
+        Verdict.WARN if open_steps else Verdict.PASS,
+        f"of {window}: {'; '.join(open_steps)}" if open_steps else f"{window}: every step",
+        expected,
+        {"steps": open_steps},
+        len(open_steps),
+        0,
+        " steps",
+    )
 
 
 @check

@@ -177,6 +177,12 @@ class PostgresLedger(Ledger):
             ) from error
 
 
+def never_proven(connection: psycopg.Connection[Any], runbook: str, subject: str) -> list[str]:
+    """Return what a runbook set out to do for a subject and nothing tells the end of, in order."""
+    rows = connection.execute(_NEVER_PROVEN, {"runbook": runbook, "subject": subject}).fetchall()
+    return [str(row[0]) for row in rows]
+
+
 def left_open(since_intent: Sequence[Record]) -> Record | None:
     """Return the intent that these lines begin with, unless one of them tells how it ended."""
     if {Kind.PROOF, Kind.FAILED} & {line.kind for line in since_intent}:
@@ -215,6 +221,14 @@ _SINCE_INTENT = """
     WHERE key = %(key)s AND seq >= (SELECT max(seq) FROM effect_ledger
                                     WHERE key = %(key)s AND kind = 'intent')
     ORDER BY seq
+"""
+_NEVER_PROVEN = """
+    SELECT one.sentence FROM effect_ledger AS one
+    WHERE one.runbook = %(runbook)s AND one.subject = %(subject)s AND one.kind = 'intent'
+      AND NOT EXISTS (SELECT 1 FROM effect_ledger AS later
+                      WHERE later.key = one.key AND later.seq > one.seq
+                        AND later.kind IN ('intent', 'proof', 'failed'))
+    ORDER BY one.seq
 """
 _SAME = """
     SELECT 1 FROM effect_ledger

@@ -6,6 +6,7 @@ Enabling never ends a halt and never closes a breaker: those are changes of thei
 from collections.abc import Callable
 
 from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check, current_run
+from tasks.services.hosts import Places
 from tasks.services.processes import Processes
 from tasks.trading.control import Core
 from trading_core import halt_request
@@ -17,6 +18,7 @@ from trading_core.halt_request import HaltRequest
 from trading_core.settings import Settings
 
 _SHOWS_WITHIN = seconds(5)
+_EXECUTOR = "trade_executor"
 
 
 @check
@@ -93,12 +95,16 @@ def ensure_trading_resumed(core: Core, reason: str) -> Change[None] | Unchanged[
 
 @action
 def ensure_trading_halted(
-    settings: Settings, core: Core, reason: str
+    settings: Settings, core: Core, reason: str, places: Places | None = None
 ) -> Change[HaltReport] | Unchanged[HaltReport]:
     """Stop orders from leaving and take back the open ones, round whatever does not answer.
 
     Needs neither the database nor the gateway; an executor that does not answer finds the halt on
     the disk when it comes back.
+
+    Args:
+        places: Who brings the halt to an executor that is stopped on a host; None: nobody, and
+            such an executor is not known to be halted.
     """
     state = _state_or_none(core)
     if state is not None and _is_halted(state):
@@ -107,8 +113,8 @@ def ensure_trading_halted(
     return Change(
         does="halt trading",
         # Without a database there is no token; a halt is taken without one.
-        act=lambda fence: halt_core(settings, HaltRequest(reason, run.actor), fence or None),
-        holds=lambda: _holds(settings, core, _is_halted),
+        act=lambda fence: _halt(settings, HaltRequest(reason, run.actor), fence, places),
+        holds=lambda: _holds(settings, core, _is_halted, places),
         within=_SHOWS_WITHIN,
         facts={"reason": reason},
     )
@@ -116,11 +122,11 @@ def ensure_trading_halted(
 
 @action
 def ensure_breaker_open(
-    settings: Settings, core: Core, reason: str
+    settings: Settings, core: Core, reason: str, places: Places | None = None
 ) -> Change[HaltReport] | Unchanged[HaltReport]:
     """Open the circuit breaker: trading stops, and a second person is needed to reset it.
 
-    As with a halt, an executor that does not answer finds the request on the disk.
+    As with a halt, an executor that does not answer finds the request on the disk; `places` too.
     """
     state = _state_or_none(core)
     if state is not None and state.breaker is Breaker.OPEN:
@@ -129,8 +135,8 @@ def ensure_breaker_open(
     request = HaltRequest(reason, run.actor, "breaker")
     return Change(
         does="open the circuit breaker",
-        act=lambda fence: halt_core(settings, request, fence or None),
-        holds=lambda: _holds(settings, core, _is_tripped),
+        act=lambda fence: _halt(settings, request, fence, places),
+        holds=lambda: _holds(settings, core, _is_tripped, places),
         within=_SHOWS_WITHIN,
         facts={"reason": reason},
     )
@@ -195,14 +201,40 @@ def _state_or_none(core: Core) -> TradingState | None:
         return None
 
 
-def _holds(settings: Settings, core: Core, stopped: Callable[[TradingState], bool]) -> bool:
+def _halt(
+    settings: Settings, request: HaltRequest, fence: int, places: Places | None
+) -> HaltReport:
+    report = halt_core(settings, request, fence or None)
+    if places is not None and _is_down(places):
+        places.provide(_EXECUTOR)
+    return report
+
+
+def _holds(
+    settings: Settings,
+    core: Core,
+    stopped: Callable[[TradingState], bool],
+    places: Places | None = None,
+) -> bool:
     """Whether the executor says so, or is not there and will read the request when it starts."""
     found = _state_or_none(core)
-    if found is None:
-        # One on a host does not read ours, and a host that is silent may still trade.
-        left = halt_request.pending(settings.root) is not None
-        return left and settings.is_here("trade_executor")
-    return stopped(found)
+    if found is not None:
+        return stopped(found)
+    if halt_request.pending(settings.root) is None:
+        return False
+    # One on a host does not read ours, and a host that is silent may still trade.
+    if settings.is_here(_EXECUTOR):
+        return True
+    return places is not None and _is_down(places) and places.halt_waits()
+
+
+def _is_down(places: Places) -> bool:
+    """Whether the executor is known to be stopped, on a host that answers."""
+    try:
+        found = places.processes().get(_EXECUTOR)
+    except TradingError:
+        return False
+    return found is not None and found.is_down
 
 
 def _is_tripped(state: TradingState) -> bool:

@@ -22,20 +22,22 @@ _windows = (f"2026-04-{day:02d}T0000Z" for day in itertools.count(1))
     [
         before_act("ensure_base_backup_taken"),
         after_act("ensure_base_backup_copied"),
-        before_proof("ensure_base_backup_verified"),
+        before_proof("ensure_base_backup_restored"),
     ],
     ids=name_of,
 )
 def test_a_gap_is_closed_by_one_backup_however_often_the_check_dies(
     runs: Runs, place: Place
 ) -> None:
+    # Once it is restored it is good, and the log unbroken: the next check only finishes the run.
+    found_the_gap = "restored" not in place.step
     runs.finish("back-up-database", {"window": next(_windows)})
     before = runs.ask(_GOOD)
     tear_the_log(runs.stack)
 
     with runs.each_change_made_once("back-up-database"):
         runs.kill("check-wal-archive", {}, place)
-        assert runs.exit_code("check-wal-archive", {}) == 1, "it had found the gap"
+        assert runs.exit_code("check-wal-archive", {}) == int(found_the_gap)
 
     assert len(runs.ask(_GOOD)) == len(before) + 1
     assert poll(lambda: runs.exit_code("check-wal-archive", {}) == 0, within=seconds(30))

@@ -1,22 +1,32 @@
 """Enabling is polite, halting is not: only a gated change ends a halt or closes a breaker."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from tasks.kernel import Did, Run, Verdict, begin
 from tasks.trading.core import (
     check_circuit_breaker,
     ensure_breaker_closed,
+    ensure_breaker_open,
     ensure_session_paused,
     ensure_trading_enabled,
+    ensure_trading_halted,
     ensure_trading_resumed,
 )
 from tests.fakes.core import FakeCore
 from tests.fakes.ledger import MemoryLedger
+from tests.fakes.places import FakePlaces
 from tests.fakes.services import FakeProcesses
+from tests.fix_postgres import free_port
 from trading_core.clock import seconds
-from trading_core.domain.state import Breaker
+from trading_core.domain.state import Breaker, TradingState
 from trading_core.errors import CheckFailed, NotVerified, Unreachable
 from trading_core.execution.control import HaltKind
+from trading_core.settings import Settings
+
+EXECUTOR = "trade_executor"
 
 
 def test_a_closed_breaker_passes() -> None:
@@ -117,6 +127,45 @@ def test_resuming_and_resetting_want_a_second_person(ledger: MemoryLedger) -> No
             ensure_trading_resumed.fn(core, "looked into")
 
     assert core.words == []
+
+
+class SilentCore(FakeCore):
+    """A core whose executor does not answer."""
+
+    def state(self) -> TradingState:
+        raise Unreachable("trade_executor: expected an answer", next_step="look at it")
+
+
+@pytest.fixture
+def on_a_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a stack whose executor is on a host; neither it nor the exchange is there."""
+    monkeypatch.setattr("tasks.trading.core._SHOWS_WITHIN", seconds(0))
+    ports = {name: free_port() for name in (EXECUTOR, "paper_exchange")}
+    settings = Settings(state_dir=tmp_path, ports=ports, hosts={EXECUTOR: "127.0.0.2"})
+    settings.secrets_dir.mkdir()
+    for secret in ("control_token", "broker_key_id", "broker_secret_key"):
+        (settings.secrets_dir / secret).write_text("a" * 40)
+    return settings
+
+
+@pytest.mark.parametrize("ensure", [ensure_breaker_open, ensure_trading_halted])
+def test_an_executor_stopped_on_a_host_is_halted_once_the_halt_lies_there(
+    run: Run, ledger: MemoryLedger, on_a_host: Settings, ensure: Any
+) -> None:
+    places = FakePlaces(stopped=(EXECUTOR,))
+    places.missing = {EXECUTOR: ["/etc/tradeops/halt_request.json"]}
+    assert ensure.fn(on_a_host, SilentCore(), "runaway", places).did is Did.CHANGED
+    assert places.commands == [f"provide {EXECUTOR}"]
+    assert ledger.kinds() == ["intent", "effect", "proof"]
+
+
+@pytest.mark.parametrize("places", [None, FakePlaces(EXECUTOR), FakePlaces(stopped=(EXECUTOR,))])
+def test_an_executor_on_a_host_that_may_run_or_finds_no_halt_is_not_taken_for_halted(
+    run: Run, ledger: MemoryLedger, on_a_host: Settings, places: FakePlaces | None
+) -> None:
+    with pytest.raises(NotVerified):
+        ensure_breaker_open.fn(on_a_host, SilentCore(), "runaway", places)
+    assert ledger.kinds()[-1] == "unproven"
 
 
 def test_a_running_session_is_paused_once(run: Run) -> None:

@@ -2,15 +2,23 @@
 
 When:     the alert MarketDataDisconnected starts it; or by hand, when prices stand still
 Changes:  opens an incident; halts trading unless the backup feed works; restarts market_data once
-          when the provider answers and we are not connected. Never resumes trading
+          when the provider answers and we are not connected; listens to the backup while the
+          primary is away, collects, and fills the minutes that were missed. Never resumes trading
 If red:   it could not say how things stand: look with `tradeops status`, then run it again
 Covers:   ALR-03, A2P-02
 Partly:   INC-00, INC-02, RTE-10, REP-10
 """
 
+from typing import Any
+
 from prefect import flow
 
 from flows.desk import open_run
+from tasks.data.outage import (
+    ensure_outage_collected,
+    ensure_outage_filled,
+    ensure_working_feed_chosen,
+)
 from tasks.health.feeds import check_data_feeds, ensure_feed_connected
 from tasks.incidents.crashes import check_last_words, check_process
 from tasks.incidents.record import (
@@ -42,6 +50,7 @@ def market_data_disconnected(
         "market-data-disconnected", alert or None, dry_run=dry_run, requested_by=requested_by
     ) as desk:
         settings, operations, core = desk.settings, desk.operations, desk.core
+        data = desk.market_data
 
         # Act.
         ensure_incident_opened(operations, "market data feed disconnected", "P0")
@@ -60,6 +69,14 @@ def market_data_disconnected(
         # Act.
         ensure_findings_recorded(operations, findings)
         back = ensure_feed_connected(core, desk.broker, desk.processes, return_state=True)
-        standing = confirmed({"contained": contained, "feed": back})
+        chosen = ensure_working_feed_chosen(data, REASON, return_state=True)
+        collected = ensure_outage_collected(data, desk.broker, REASON, return_state=True)
+        filled = ensure_outage_filled(desk.history(), data, return_state=True)
+        steps: dict[str, Any] = {
+            "contained": contained,
+            "primary feed": back,
+            "feed in use": chosen,
+        }
+        standing = confirmed(steps | {"collected": collected, "minutes filled": filled})
         ensure_incident_settled(operations, core, standing, OTHERWISE)
         return notify_standing(settings, operations)

@@ -139,7 +139,17 @@ def ensure_feed_chosen(
     data: MarketDataControl, feed: str, reason: str
 ) -> Change[None] | Unchanged[None]:
     """Have a feed listened to."""
-    status = data.status()
+    return change_of_feed(data, data.status(), feed, reason)
+
+
+def change_of_feed(
+    data: MarketDataControl, status: Status, feed: str, reason: str
+) -> Change[None] | Unchanged[None]:
+    """Return the change to a feed; nothing to do when it is listened to.
+
+    Raises:
+        ConfigurationError: There is no such feed.
+    """
     status.feed(feed)
     if status.active == feed:
         return Unchanged(f"{feed} is listened to", target=feed)
@@ -155,6 +165,11 @@ def ensure_feed_chosen(
 @action
 def ensure_collected(data: MarketDataControl, reason: str) -> Change[None] | Unchanged[None]:
     """Have every ended minute collected, from whichever feed is listened to."""
+    return collecting(data, reason)
+
+
+def collecting(data: MarketDataControl, reason: str) -> Change[None] | Unchanged[None]:
+    """Return the change that collects; nothing to do when everything is collected."""
     if _is_level(data.status()):
         return Unchanged("everything up to market time is collected")
     return Change(

@@ -78,6 +78,13 @@ def ensure_gaps_filled(
     history: BarHistory, provider: str
 ) -> Change[list[FilledDay]] | Unchanged[list[FilledDay]]:
     """Fill the missing minutes from a provider, a day at a time; what is there stays as it is."""
+    return filling(history, provider)
+
+
+def filling(
+    history: BarHistory, provider: str
+) -> Change[list[FilledDay]] | Unchanged[list[FilledDay]]:
+    """Return the change that fills the missing minutes; nothing to do when none is missing."""
     gaps = history.gaps()
     if not gaps:
         return Unchanged("no minute is missing", [])

@@ -113,6 +113,11 @@ class BarHistory:
         first, last = self.days()
         return start_of_date(first), start_of_date(last + timedelta(days=1))
 
+    def has_bars(self) -> bool:
+        """Whether any bar of the days is stored."""
+        with self.database.transaction() as connection:
+            return bool(bar_history.sources(connection, *self.span()))
+
     def source(self) -> str:
         """Return the source asked for; when none was, that of the session, or the only one.
 

@@ -1,0 +1,50 @@
+"""After a feed failed: the one that works listened to, and the minutes that were missed filled."""
+
+from tasks.data.feed import MarketDataControl, change_of_feed, collecting
+from tasks.data.gaps import filling
+from tasks.data.history import BarHistory
+from tasks.kernel import Change, Unchanged, action
+from trading_core.bars.backfill import FilledDay
+from trading_core.broker.contract import TradingApi
+from trading_core.errors import CheckFailed
+
+
+@action
+def ensure_working_feed_chosen(
+    data: MarketDataControl, reason: str
+) -> Change[None] | Unchanged[None]:
+    """Have a feed listened to that works: the one in use while it does, else the other (INC-02).
+
+    Raises:
+        CheckFailed: Neither works.
+    """
+    status = data.status()
+    if status.feed(status.active).connected:
+        return Unchanged(f"{status.active} is connected, and listened to", target=status.active)
+    others = [one.name for one in status.feeds if one.connected and one.answers]
+    if not others:
+        raise CheckFailed(
+            "market data: expected a feed that works, was none",
+            next_step="call the providers; trading stays halted until one of them is back",
+        )
+    return change_of_feed(data, status, others[0], reason)
+
+
+@action
+def ensure_outage_collected(
+    data: MarketDataControl, broker: TradingApi, reason: str
+) -> Change[None] | Unchanged[None]:
+    """Have every ended minute collected, while there are any."""
+    if not broker.clock().is_open:
+        return Unchanged("the market is closed: there is nothing to collect")
+    return collecting(data, reason)
+
+
+@action
+def ensure_outage_filled(
+    history: BarHistory, data: MarketDataControl
+) -> Change[list[FilledDay]] | Unchanged[list[FilledDay]]:
+    """Fill the day's missing minutes from the feed that is listened to."""
+    if not history.has_bars():
+        return Unchanged("no bar of the day is stored yet, so none is missing", [])
+    return filling(history, data.status().active)

@@ -137,6 +137,11 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("wal_archive_restarts_total", "counter", "Times the receiver of the log was started."),
     Metric("wal_archive_failures_total", "counter", "What went wrong, by what did.", ("part",)),
     Metric("health_score", "gauge", "Weighted share of what is healthy, 0 to 100; NaN: unknown."),
+    Metric(
+        "broker_test_failed", "gauge", "1: the broker's API fails us, 0: it answers; NaN: unknown."
+    ),
+    Metric("backup_age_hours", "gauge", "Age of the newest backup proven by a restore; NaN: none."),
+    Metric("backup_failures", "gauge", "Steps of a backup that failed since the newest good one."),
     Metric("db_pool_in_use_ratio", "gauge", "Share of database connections in use."),
 )
 

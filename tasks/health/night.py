@@ -71,7 +71,7 @@ def check_breaker_trips(database: Database) -> CheckResult:
 @check(within=seconds(5))
 def check_newest_backup(settings: Settings) -> CheckResult:
     """Measure how old the newest base backup is that was proven by restoring it (DAY-05)."""
-    [found] = backups.measure(settings).values()
+    found = backups.measure(settings)["backup_age_hours"]
     reading = evaluate(indicator("backup_age_hours"), found, settings.indicators)
     good = reading.value is not None and reading.level == "healthy"
     verdict = Verdict.PASS if good else Verdict.FAIL

@@ -17,6 +17,7 @@ from trading_core.settings import Settings
 from trading_core.status.board import Board, look
 
 _LOOKS_MISSED_MAX = 4
+_TOLD = ("broker_test_failed", "backup_age_hours", "backup_failures")
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +33,9 @@ class SystemWatch:
         self._old_after = seconds(_LOOKS_MISSED_MAX * settings.status_every_seconds + 10)
         # Absent while nobody knows: a number that stands still would look like health.
         self._score = metrics.gauge("health_score")
-        self._score.set(float("nan"))
+        # What alerts are made of, and only a look at the whole can tell.
+        self._told = {name: metrics.gauge(name) for name in _TOLD}
+        self._tell(None)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -71,6 +74,17 @@ class SystemWatch:
                 self._board = look(self._settings)
             except Exception as error:  # noqa: BLE001 - the next look may succeed; this one is none
                 log.warning("the system could not be looked at", error=str(error))
-            score = self.facts()["health_score"]
-            self._score.set(float("nan") if score is None else score)
+            try:
+                self._tell(self.board())
+            except Unreachable:
+                self._tell(None)
             self._stopping.wait(self._settings.status_every_seconds)
+
+    def _tell(self, found: Board | None) -> None:
+        self._score.set(_number(None if found is None else found.score.value))
+        for name, gauge in self._told.items():
+            gauge.set(_number(None if found is None else found.value(name)))
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value

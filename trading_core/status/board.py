@@ -37,7 +37,7 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
         *("breaker_open", "daily_loss_limit_percent", "daily_loss_equity_percent"),
         *("position_loss_limit_percent", "position_limit_percent", "order_pending_seconds"),
         *("orders_failed_percent", "orders_refused_percent", "orders_filled_percent"),
-        *("model_drift",),
+        *("model_drift", "broker_test_failed"),
     ),
     "market data": (
         *("feed_age_seconds", "feed_disconnected_seconds", "feed_lag_p95_ms"),
@@ -51,7 +51,7 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "databases": (
         *("db_answer_ms", "db_connections_percent", "db_query_seconds"),
         *("db_idle_session_seconds", "db_unindexed_scans", "redis_memory_percent"),
-        *("backup_age_hours", "wal_archive_lag_seconds"),
+        *("backup_age_hours", "backup_failures", "wal_archive_lag_seconds"),
     ),
     "machine": (
         *("cpu_used_percent", "memory_used_percent", "disk_used_percent"),
@@ -106,6 +106,11 @@ class Board:
         found = [one for part in self.parts for one in part.counted]
         bad = [one for one in found if one.level is not Level.HEALTHY]
         return tuple(sorted(bad, key=lambda one: -_ORDER.index(one.level)))
+
+    def value(self, name: str) -> float | None:
+        """Return the number of an indicator; None: it has none now."""
+        lines = (one for part in self.parts for one in part.readings if one.name == name)
+        return next((one.value for one in lines), None)
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it for programs."""

@@ -207,6 +207,12 @@ INDICATORS: tuple[Indicator, ...] = (
     Indicator(
         "backup_age_hours", "THR-35", "newest proven backup", " h", Limits(None, 9), needed=False
     ),
+    Indicator(
+        "backup_failures", "ALR-22", "failed since the newest backup", " steps", Limits(None, 1)
+    ),
+    Indicator(
+        "broker_test_failed", "HLT-13 ALR-22", "broker test failed", "", Limits(None, 1), highest=1
+    ),
     Indicator("wal_archive_lag_seconds", "THR-36", "log not archived", " s", Limits(None, 900)),
     Indicator("order_pending_seconds", "HLT-18", "oldest unanswered order", " s", Limits(None, 60)),
 )

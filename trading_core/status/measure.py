@@ -9,7 +9,16 @@ from trading_core.clock import seconds
 from trading_core.settings import Settings
 from trading_core.status.budget import together
 from trading_core.status.indicators import Measured, Missing, Reading, evaluate, indicator
-from trading_core.status.probes import backups, cache, database, host, links, metrics, trading
+from trading_core.status.probes import (
+    backups,
+    broker,
+    cache,
+    database,
+    host,
+    links,
+    metrics,
+    trading,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,7 @@ PROBES: tuple[Probe, ...] = (
     Probe("database", database.NAMES, database.measure, seconds(5)),
     Probe("redis", cache.NAMES, cache.measure, seconds(3)),
     Probe("prometheus", metrics.NAMES, metrics.measure, seconds(5)),
+    Probe("broker", broker.NAMES, broker.measure, seconds(5)),
     Probe("backups", backups.NAMES, backups.measure, seconds(5)),
 )
 

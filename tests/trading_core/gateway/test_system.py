@@ -66,3 +66,7 @@ def test_the_score_stands_in_health_and_among_the_metrics(
     assert 0 < score < 100
     metrics = httpx.get(f"{url}/metrics", timeout=30, trust_env=False).text
     assert re.search(r"^health_score \d", metrics, re.MULTILINE)
+    # What is not known is no number: nobody proved a backup here.
+    told = dict(re.findall(r"^(broker_test_failed|backup_\w+) (\S+)$", metrics, re.MULTILINE))
+    assert told["broker_test_failed"] in ("0.0", "NaN"), "without a session there is no account"
+    assert (told["backup_age_hours"], told["backup_failures"]) == ("NaN", "0.0")

@@ -19,8 +19,7 @@ from prefect.settings import (
 )
 from typing_extensions import override
 
-from flows import desk
-from tasks.kernel import Kind, PostgresLedger, Record
+from tasks.kernel import Kind, PostgresLedger, Record, run_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,9 @@ def run(
             os.dup2(file.fileno(), output)
     if place is not None:
         DyingLedger.place = place
-        vars(desk)["PostgresLedger"] = DyingLedger
+        names = vars(run_record)
+        assert names["PostgresLedger"] is PostgresLedger, "a run's record is opened elsewhere"
+        names["PostgresLedger"] = DyingLedger
     module, _, function = runbook.rpartition(".")
     api = environment["PREFECT_API_URL"]
     with temporary_settings({PREFECT_API_URL: api, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):

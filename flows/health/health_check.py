@@ -2,13 +2,14 @@
 
 When:     every five minutes, after every start, deploy or restore, and when in doubt; detailed adds
           uptimes, memory, metrics, every indicator, latency, volumes and configuration
-Changes:  nothing
+Changes:  nothing; detailed writes an object into the bucket, reads it and removes it
 If red:   the line says what was found and what was expected. A service: service-crashed or
           restart-service; the database: restore-database only when rows are wrong; the feed:
           market-data-disconnected; a red line in market hours that nobody understands: trading-halt
 Covers:   HLT-01, HLT-02, HLT-03, HLT-04, HLT-05, HLT-06, HLT-07, HLT-08, HLT-10, HLT-18, HLT-21,
-          HLT-24, HLT-25, HLT-26, HLT-27, HLT-28, HLT-29, OBJ-18, GAP-04, GAP-05, GAP-12, GAP-13
-Partly:   HLT-11, HLT-13, HLT-19, HLT-20, HLT-30
+          HLT-19, HLT-24, HLT-25, HLT-26, HLT-27, HLT-28, HLT-29, OBJ-18, GAP-04, GAP-05, GAP-12,
+          GAP-13
+Partly:   HLT-11, HLT-13, HLT-20, HLT-30
 """
 
 from datetime import timedelta
@@ -67,7 +68,9 @@ def health_check(
         # Look.
         asked = {
             "services": check_every_service.submit(desk.settings),
-            "dependencies": check_dependencies.submit(desk.settings, desk.core, desk.broker),
+            "dependencies": check_dependencies.submit(
+                desk.settings, desk.core, desk.broker, probes=detailed and not dry_run
+            ),
             "database load": check_database_load.submit(desk.settings, desk.database),
             "redis": check_redis.submit(desk.settings),
             "machine": check_host.submit(desk.settings),

@@ -1,7 +1,10 @@
 """What the desk stands on and does not own: one verdict for each, and who needs it (HLT-19)."""
 
+import tempfile
+import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 from infra.bucket import Bucket
 from infra.secret_store import open_store
@@ -32,13 +35,20 @@ _NEEDED_BY = {
 
 
 @check(within=seconds(8))
-def check_dependencies(settings: Settings, core: Core, broker: TradingApi) -> CheckResult:
-    """Ask each dependency whether it answers us, all at once; nothing is written to any."""
+def check_dependencies(
+    settings: Settings, core: Core, broker: TradingApi, probes: bool = False
+) -> CheckResult:
+    """Ask each dependency whether it answers us, all at once.
+
+    Args:
+        probes: Whether the bucket is asked by an object written, read and removed; else nothing is
+            written to any of them.
+    """
     asked: Mapping[str, Callable[[], str]] = {
         "PostgreSQL": partial(_database, settings, "trading_dsn"),
         "operations database": partial(_database, settings, "operations_dsn"),
         "Redis": partial(_redis, settings),
-        "bucket": partial(_bucket, settings),
+        "bucket": partial(_bucket, settings, probes),
         "broker": partial(_broker, broker),
         "data feeds": partial(_feeds, core),
         "secret store": partial(_secret_store, settings),
@@ -72,8 +82,21 @@ def _redis(settings: Settings) -> str:
     return "answers"
 
 
-def _bucket(settings: Settings) -> str:
-    return f"{len(Bucket.of(settings).keys('base/'))} objects"
+def _bucket(settings: Settings, probes: bool) -> str:
+    bucket = Bucket.of(settings)
+    words = f"{len(bucket.keys('base/'))} objects"
+    if not probes:
+        return words
+    # A name of its own: two that look at once must not remove each other's.
+    key = f"probe/{uuid.uuid4().hex}"
+    with tempfile.TemporaryDirectory() as place:
+        told = Path(place) / "probe"
+        told.write_text(key)
+        try:
+            bucket.put(key, told)  # which reads its checksum back
+        finally:
+            bucket.remove([key])
+    return f"{words}; an object was written, read and removed"
 
 
 def _broker(broker: TradingApi) -> str:

@@ -1,6 +1,7 @@
 """Each thing is broken once, on a real core with a real database: exactly its line turns."""
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -10,8 +11,10 @@ import psycopg
 import pytest
 import redis
 
+from infra.bucket import Bucket
 from tasks.health.configuration import check_configuration
 from tasks.health.database import check_database_load
+from tasks.health.dependencies import check_dependencies
 from tasks.health.host import check_host, check_volumes
 from tasks.health.orders import (
     check_exposure,
@@ -21,13 +24,16 @@ from tasks.health.orders import (
 )
 from tasks.health.redis import check_redis
 from tasks.health.services import (
+    check_every_service,
     check_links,
     check_market_data_service,
     check_metric_points,
     check_risk_manager,
+    check_uptimes,
 )
 from tasks.kernel import CheckResult, Verdict
 from tasks.trading.control import HttpCore
+from tests.fix_cloud import running_cloud
 from tests.fix_core import WORD, Core, running_core
 from tests.fix_postgres import PostgresServer, fresh_database, fresh_operations
 from trading_core.broker.client import Broker
@@ -61,7 +67,11 @@ def trading(
         fresh_operations(postgres_server) as operations,
         running_core(tmp_path_factory.mktemp("lines") / "core", database, operations) as core,
         core.peer("gateway") as gateway,
+        running_cloud() as cloud,
     ):
+        cloud.settings(core.settings.root)  # writes its credentials
+        core.settings = core.settings.model_copy(update={"aws_endpoint": cloud.endpoint})
+        Bucket.of(core.settings).ensure()
         for secret in (core.settings.secrets_dir).iterdir():
             secret.chmod(0o600)
         day = {**WORD, "source": "synthetic", "date": "2013-10-07"}
@@ -90,6 +100,7 @@ def lines(core: Core, **settings: object) -> dict[str, CheckResult]:
             "market data": lambda: check_market_data_service.fn(ours, hands, broker),
             "metric points": lambda: check_metric_points.fn(ours),
             "configuration": lambda: check_configuration.fn(ours, database),
+            "dependencies": lambda: check_dependencies.fn(ours, hands, broker, probes=True),
         }
         try:
             return {name: _measured(check) for name, check in asked.items()}
@@ -220,6 +231,11 @@ def an_order_nobody_answered(core: Core) -> AbstractContextManager[Mapping[str, 
 
 
 @contextmanager
+def no_bucket(_core: Core) -> Iterator[Mapping[str, object]]:
+    yield {"backup_bucket": "a-bucket-that-is-not-there"}
+
+
+@contextmanager
 def a_full_disk(_core: Core) -> Iterator[Mapping[str, object]]:
     yield {"indicators": {**LIMITS, "disk_used_percent": Limits(None, 0.001)}}
 
@@ -234,14 +250,15 @@ BREAKS: Mapping[str, tuple[Break, Verdicts]] = {
     "an idle transaction": (an_idle_transaction, {"database load": Verdict.WARN}),
     "a long query": (a_long_query, {"database load": Verdict.WARN}),
     "redis short of memory": (little_memory, {"redis": Verdict.WARN}),
-    "redis down": (no_redis, {"redis": Verdict.FAIL}),
+    # Two lines look at each of these, each for another reason.
+    "redis down": (no_redis, {"redis": Verdict.FAIL, "dependencies": Verdict.WARN}),
+    "no bucket": (no_bucket, {"dependencies": Verdict.WARN}),
     "a full disk": (a_full_disk, {"machine": Verdict.FAIL}),
     "a full volume": (a_full_volume, {"volumes": Verdict.WARN}),
     "a halt": (a_halt, {"trading switch": Verdict.WARN}),
     "a loss": (a_loss, {"exposure": Verdict.FAIL}),
     "an order nobody answered": (an_order_nobody_answered, {"pending orders": Verdict.FAIL}),
     "a secret others can read": (a_readable_secret, {"configuration": Verdict.FAIL}),
-    # Two lines look at what is gone, each for another reason.
     "a service down": (a_service_down, {"links": Verdict.FAIL, "metric points": Verdict.UNKNOWN}),
     "limits gone": (
         limits_gone,
@@ -278,6 +295,30 @@ def test_what_is_broken_turns_exactly_its_line(
             return turned == expected
 
         assert poll(shows, within=seconds(30)), turned
+
+
+def test_a_restart_that_nobody_noticed_is_the_line_of_uptimes_and_named(
+    trading: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.health.services._YOUNG_SECONDS", 0.0)
+    before = check_uptimes.fn(trading.settings)
+    assert before.verdict is Verdict.PASS
+    with a_service_down(trading):
+        pass
+    # Older than what was just started, younger than everything else.
+    ages = check_uptimes.fn(trading.settings).evidence
+    others = [float(str(age)) for name, age in ages.items() if name != "strategy_engine"]
+    monkeypatch.setattr("tasks.health.services._YOUNG_SECONDS", min(others))
+    found = check_uptimes.fn(trading.settings)
+    assert found.verdict is Verdict.WARN
+    assert re.fullmatch(r"started lately: strategy_engine \d+ s", found.found), found.found
+
+
+def test_every_process_is_asked_and_one_that_is_gone_is_named(trading: Core) -> None:
+    with a_service_down(trading):
+        found = check_every_service.fn(trading.settings)
+    assert found.verdict is Verdict.FAIL
+    assert "strategy_engine" in found.found
 
 
 def test_a_number_has_its_limit_and_its_unit(trading: Core) -> None:

@@ -5,7 +5,7 @@ Changes:  keeps the reconciliation, freezes daily_pnl, takes a backup and restor
           closes the trading day, writes the daily report
 If red:   the day stays open. Breaks are named: explain each, then run this again; what was done
           is not done twice. The report and the backup are made even with breaks. Slow or failed
-          orders, and an archive of logs that is not whole, are warnings
+          orders, drift, and an archive of logs that is not whole, are warnings
 Covers:   DAT-11, DAT-12, BKP-18, REP-01, GAP-14
 Partly:   DAY-04, BKP-09, BKP-19, REP-02
 """
@@ -29,6 +29,7 @@ from tasks.health.orders import check_order_flow
 from tasks.health.performance import check_latency
 from tasks.kernel import Checklist, collect
 from tasks.maintenance.logs import check_logs_archived
+from tasks.models.drift import check_model_drift
 from tasks.people.findings import notify_checklist, notify_day
 from tasks.trading.broker import check_no_open_orders
 
@@ -77,6 +78,7 @@ def _of_the_day(desk: Desk) -> Checklist:
     asked = {
         "order flow": check_order_flow.submit(desk.settings),
         "latency": check_latency.submit(desk.settings),
+        "model drift": check_model_drift.submit(desk.database),
         "logs archived": check_logs_archived.submit(desk.log_archives),
     }
     return collect(asked, advice=tuple(asked))

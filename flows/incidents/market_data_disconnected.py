@@ -13,7 +13,7 @@ from typing import Any
 
 from prefect import flow
 
-from flows.desk import open_run
+from flows.desk import Desk, open_run
 from tasks.data.outage import (
     ensure_outage_collected,
     ensure_outage_filled,
@@ -50,7 +50,6 @@ def market_data_disconnected(
         "market-data-disconnected", alert or None, dry_run=dry_run, requested_by=requested_by
     ) as desk:
         settings, operations, core = desk.settings, desk.operations, desk.core
-        data = desk.market_data
 
         # Act.
         ensure_incident_opened(operations, "market data feed disconnected", "P0")
@@ -68,15 +67,18 @@ def market_data_disconnected(
 
         # Act.
         ensure_findings_recorded(operations, findings)
-        back = ensure_feed_connected(core, desk.broker, desk.processes, return_state=True)
-        chosen = ensure_working_feed_chosen(data, REASON, return_state=True)
-        collected = ensure_outage_collected(data, desk.broker, REASON, return_state=True)
-        filled = ensure_outage_filled(desk.history(), data, return_state=True)
-        steps: dict[str, Any] = {
-            "contained": contained,
-            "primary feed": back,
-            "feed in use": chosen,
-        }
-        standing = confirmed(steps | {"collected": collected, "minutes filled": filled})
+        standing = confirmed({"contained": contained} | _bring_data_back(desk))
         ensure_incident_settled(operations, core, standing, OTHERWISE)
         return notify_standing(settings, operations)
+
+
+def _bring_data_back(desk: Desk) -> dict[str, Any]:
+    """Reconnect the primary; meanwhile listen to what works, and fill what was missed."""
+    data, broker = desk.market_data, desk.broker
+    back = ensure_feed_connected(desk.core, broker, desk.processes, return_state=True)
+    return {
+        "primary feed": back,
+        "feed in use": ensure_working_feed_chosen(data, REASON, return_state=True),
+        "collected": ensure_outage_collected(data, broker, REASON, return_state=True),
+        "minutes filled": ensure_outage_filled(desk.history(), data, return_state=True),
+    }

@@ -168,8 +168,16 @@ def ensure_collected(data: MarketDataControl, reason: str) -> Change[None] | Unc
     return collecting(data, reason)
 
 
-def collecting(data: MarketDataControl, reason: str) -> Change[None] | Unchanged[None]:
-    """Return the change that collects; nothing to do when everything is collected."""
+def collecting(
+    data: MarketDataControl, reason: str, *, wanted: bool = True
+) -> Change[None] | Unchanged[None]:
+    """Return the change that collects; nothing to do when everything is collected.
+
+    Args:
+        wanted: Whether there is anything that could be collected.
+    """
+    if not wanted:
+        return Unchanged("the market is closed: there is nothing to collect")
     if _is_level(data.status()):
         return Unchanged("everything up to market time is collected")
     return Change(

@@ -82,9 +82,15 @@ def ensure_gaps_filled(
 
 
 def filling(
-    history: BarHistory, provider: str
+    history: BarHistory, provider: str, *, wanted: bool = True
 ) -> Change[list[FilledDay]] | Unchanged[list[FilledDay]]:
-    """Return the change that fills the missing minutes; nothing to do when none is missing."""
+    """Return the change that fills the missing minutes; nothing to do when none is missing.
+
+    Args:
+        wanted: Whether any minute could be missing.
+    """
+    if not wanted:
+        return Unchanged("no bar of the day is stored yet, so none is missing", [])
     gaps = history.gaps()
     if not gaps:
         return Unchanged("no minute is missing", [])

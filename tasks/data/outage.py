@@ -20,7 +20,7 @@ def ensure_working_feed_chosen(
     """
     status = data.status()
     if status.feed(status.active).connected:
-        return Unchanged(f"{status.active} is connected, and listened to", target=status.active)
+        return change_of_feed(data, status, status.active, reason)
     others = [one.name for one in status.feeds if one.connected and one.answers]
     if not others:
         raise CheckFailed(
@@ -35,9 +35,7 @@ def ensure_outage_collected(
     data: MarketDataControl, broker: TradingApi, reason: str
 ) -> Change[None] | Unchanged[None]:
     """Have every ended minute collected, while there are any."""
-    if not broker.clock().is_open:
-        return Unchanged("the market is closed: there is nothing to collect")
-    return collecting(data, reason)
+    return collecting(data, reason, wanted=broker.clock().is_open)
 
 
 @action
@@ -45,6 +43,4 @@ def ensure_outage_filled(
     history: BarHistory, data: MarketDataControl
 ) -> Change[list[FilledDay]] | Unchanged[list[FilledDay]]:
     """Fill the day's missing minutes from the feed that is listened to."""
-    if not history.has_bars():
-        return Unchanged("no bar of the day is stored yet, so none is missing", [])
-    return filling(history, data.status().active)
+    return filling(history, data.status().active, wanted=history.has_bars())

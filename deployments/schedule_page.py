@@ -19,12 +19,7 @@ BY_OTHER_MEANS: Mapping[str, str] = {
 }
 
 # Which procedure a schedule waits for.
-NOT_YET: Mapping[str, str] = {
-    "SCH-51": "the watch on a new model; started by a deployment, not by a clock",
-    "SCH-52": "the watch on changed parameters; started by the change",
-    "SCH-53": "the watch on errors after a deployment; started by it",
-    "SCH-54": "the watch after maintenance; started by its end",
-}
+NOT_YET: Mapping[str, str] = {}
 
 _INTRODUCTION = """\
 Made by `python -m deployments.schedule_page > docs/schedules.md` from the table in

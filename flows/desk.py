@@ -23,6 +23,7 @@ from tasks.backup.base_backups import BaseVault
 from tasks.closing.backups import Vault
 from tasks.closing.trading_day import backup_of
 from tasks.data.desk import MarketDataDesk
+from tasks.health.change_watch import Watched, changes_watched
 from tasks.kernel import (
     Checklist,
     LocalJournal,
@@ -148,6 +149,11 @@ class Desk(MarketDataDesk, MaintenanceDesk):
     def shift(self) -> Shift:
         """The shift of this moment."""
         return shift_at(self.roster, SystemClock().now(), self.calendar)
+
+    @property
+    def changes_watched(self) -> list[Watched]:
+        """The changes whose watch is not over, the oldest first."""
+        return changes_watched(self.operations, self.database)
 
     @property
     def secret_homes(self) -> list[Path]:

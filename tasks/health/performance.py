@@ -14,7 +14,7 @@ _LATENCY = (
     *("feed_lag_p95_ms", "api_answer_p95_ms"),
 )
 _BETWEEN_LOOKS = seconds(10)
-_RATE = (
+RATE_OF_ERRORS = (
     "100 * (sum(increase(http_requests_total{path!~'/health.*',status=~'5..'}[%s])) or vector(0))"
     " / sum(increase(http_requests_total{path!~'/health.*'}[%s]))"
 )
@@ -56,7 +56,7 @@ def check_errors_for(settings: Settings, minutes: float, percent_max: float) -> 
     while True:
         try:
             with MetricsStore(settings) as store:
-                found = store.number(_RATE % (window, window))
+                found = store.number(RATE_OF_ERRORS % (window, window))
         except Unreachable as error:
             return CheckResult(Verdict.UNKNOWN, f"not measured: {error}", expected)
         looks += 1

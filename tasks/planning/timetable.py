@@ -164,6 +164,15 @@ TIMETABLE: tuple[Line, ...] = (
         warm=True,
     ),
     Line(
+        "watch-changes",
+        RoundTheClock("*/5 * * * *", "every five minutes"),
+        window=minutes(5),
+        late=Late.SKIP,
+        ids=("SCH-51", "SCH-52", "SCH-53", "SCH-54"),
+        kept="record 30 days",
+        warm=True,
+    ),
+    Line(
         "hand-over-shift",
         OnClock(time(8, 40), MONDAYS),
         window=hours(8),

@@ -6,7 +6,8 @@ In a replay nothing of this fires, because the exchange's clock is not ours:
 
 from typing import Any
 
-from tasks.planning.timetable import Line, RoundTheClock
+from tasks.planning.rhythm import RoundTheClock
+from tasks.planning.timetable import Line
 from trading_core.clock import EXCHANGE_ZONE
 
 TIMEZONE = EXCHANGE_ZONE.key

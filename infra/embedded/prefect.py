@@ -6,7 +6,7 @@ database password reaches only the server's environment and no command line or f
 
 import os
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -17,6 +17,7 @@ from trading_core.settings import Settings
 POOL = "tradeops"
 # Runs that must begin at once: taken by a warm executor (deployments/incident_runner).
 INCIDENT_POOL = "incidents"
+RUNS_KEPT = timedelta(days=730)  # as the timetable promises
 _ASK_WITHIN_SECONDS = 5
 # A run costs seconds of processor time to start: more at once make each of them late.
 _RUNS_AT_ONCE = 4
@@ -42,6 +43,18 @@ def environment(settings: Settings) -> dict[str, str]:
         "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "PYTHONUNBUFFERED": "1",
+    }
+
+
+def server_environment() -> dict[str, str]:
+    """Return the variables of the server alone: how long it keeps what is over.
+
+    Without them it keeps every run, with its log, for ever. What a run changed is in the effect
+    ledger, and stays.
+    """
+    return {
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": f"{RUNS_KEPT.total_seconds():.0f}",
     }
 
 
@@ -133,6 +146,7 @@ def main() -> None:
     if part == "server":
         dsn = settings.secret("prefect_dsn").get_secret_value()
         variables["PREFECT_API_DATABASE_CONNECTION_URL"] = dsn
+        variables |= server_environment()
         command = server_command(settings)
     elif part == "worker":
         command = worker_command()

@@ -257,7 +257,8 @@ TIMETABLE: tuple[Line, ...] = (
     ),
     Line(
         "maintenance-window",
-        OnClock(time(5), SUNDAYS),
+        # After the backup of 05:30, which it then finds taken and proven.
+        OnClock(time(6, 30), SUNDAYS),
         window=hours(4),
         late=Late.SKIP,
         ids=("SCH-24", "SCH-25", "SCH-27"),

@@ -4,7 +4,7 @@ When:     the first of every month, or whenever somebody asks
 Changes:  writes the month's page into the reports folder; with pdf, prints it
 If red:   nothing was changed unless the report stands written; a day that is not closed is named in
           it and does not stop it. Without a browser there is no PDF: print the page from yours
-Covers:   TRD-13
+Covers:   TRD-13, REP-12
 """
 
 from datetime import date

@@ -42,7 +42,11 @@ def executions(facts: DailyFacts) -> tuple[Execution, ...]:
 
 def costs(facts: DailyFacts) -> Table:
     """Return what the fills paid against the market, by strategy and symbol, and in all."""
-    done = executions(facts)
+    return costs_of(executions(facts))
+
+
+def costs_of(done: Sequence[Execution]) -> Table:
+    """Return what some orders paid against the market, by strategy and symbol, and in all."""
     groups: dict[tuple[str, str], list[Execution]] = defaultdict(list)
     for one in done:
         groups[one.strategy, one.symbol].append(one)

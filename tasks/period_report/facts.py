@@ -9,11 +9,12 @@ from tasks.period_report.period import Period, Span, month_of, performance_until
 from trading_core.clock import SystemClock
 from trading_core.domain.fills import Fill
 from trading_core.errors import CheckFailed
+from trading_core.performance.execution import Execution
 from trading_core.settings import Settings
 from trading_core.storage.connect import connect
 from trading_core.storage.operations import happenings
 from trading_core.storage.operations.happenings import NOTHING, Happenings
-from trading_core.storage.trading import periods
+from trading_core.storage.trading import executions_done, periods
 from trading_core.storage.trading.periods import PeriodDay
 
 # What the desk's return is held against.
@@ -28,6 +29,7 @@ class PeriodFacts:
         days: The account's trading days in it, oldest first.
         fills: Of the account, up to the last of the days, each with its strategy.
         happenings: Of the wall time from the first day's opening to the last one's close.
+        executions: Every filled order of the days beside the market, in the order of their signals.
         benchmark_return: Of holding `BENCHMARK` from the first bar to the last; None: no bars.
     """
 
@@ -36,6 +38,7 @@ class PeriodFacts:
     days: tuple[PeriodDay, ...]
     fills: tuple[tuple[str, Fill], ...]
     happenings: Happenings = NOTHING
+    executions: tuple[Execution, ...] = ()
     benchmark_return: float | None = None
 
     @property
@@ -84,6 +87,9 @@ def _trading_facts(trading: Connection, span: Span, day: date | None) -> PeriodF
         account,
         days,
         tuple(periods.fills_until(trading, account, last.trading_date)),
+        executions=tuple(
+            executions_done.between(trading, account, first.trading_date, last.trading_date)
+        ),
         benchmark_return=periods.buy_and_hold_return(
             trading, BENCHMARK, first.source, first.trading_date, last.trading_date
         ),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from statistics import median
 
+from tasks.daily_report.execution import costs_of
 from tasks.period_report import figures
 from tasks.period_report.facts import BENCHMARK, PeriodFacts
 from tasks.report_page import wording
@@ -107,6 +108,32 @@ def orders(facts: PeriodFacts) -> Table:
         ("Fills", wording.count(sum(day.fill_count for day in facts.days))),
     )
     return Table((Column("Figure"), Column("Value", Kind.FIGURE)), rows, "")
+
+
+def costs(facts: PeriodFacts) -> Table:
+    """Return what the period's orders paid against the market, by strategy and symbol."""
+    return costs_of(facts.executions)
+
+
+def maintenance(facts: PeriodFacts) -> Table:
+    """Return the log of maintenance: what was done, by whom, for how long, and how it ended."""
+    columns = (
+        Column("Began"),
+        Column("Runbook"),
+        Column("By", secondary=True),
+        Column("Changes", Kind.COUNT),
+        Column("Took", Kind.FIGURE, secondary=True),
+        Column("Ended", Kind.SEVERITY),
+    )
+    rows = tuple(
+        (
+            *(f"{one.began_at:%F %H:%M} UTC", one.runbook, one.actor, one.changes),
+            wording.span((one.ended_at - one.began_at).total_seconds()),
+            "failed" if one.failed else "done",
+        )
+        for one in facts.happenings.maintenance
+    )
+    return Table(columns, rows, "Nothing was maintained.")
 
 
 def alerts(facts: PeriodFacts) -> Table:

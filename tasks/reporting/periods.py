@@ -61,6 +61,8 @@ def notify_period(settings: Settings, span: str, day: date | None, written: Outc
         "trades": (tables.trades(facts), "Round trips"),
         "attribution": (tables.attribution(facts), "Who earned it"),
         "orders": (tables.orders(facts), "Orders"),
+        "execution": (tables.costs(facts), "Execution cost by strategy and symbol"),
+        "maintenance": (tables.maintenance(facts), "Maintenance"),
         "alerts": (tables.alerts(facts), "Alerts by name"),
         "incidents": (tables.incidents(facts), "Incidents"),
         "backups": (tables.backups(facts), "Backups"),

@@ -1,4 +1,4 @@
-"""What happened in a span of wall time: alerts, incidents and backups, for reports."""
+"""What happened in a span of wall time: alerts, incidents, backups, maintenance, for reports."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +22,22 @@ _COPIES = """
     SELECT id, kind, size_bytes, finished_at AS taken_at, restored_at, restore_seconds
     FROM backups WHERE finished_at >= %s AND finished_at < %s ORDER BY finished_at, id
 """
+
+# Whatever a maintenance runbook changed, one row for each run of it.
+_MAINTENANCE = """
+    SELECT runbook, min(actor) AS actor, min(at) AS began_at, max(at) AS ended_at,
+           count(*) FILTER (WHERE kind = 'proof') AS changes,
+           bool_or(kind IN ('failed', 'unproven')) AS failed
+    FROM effect_ledger WHERE at >= %s AND at < %s AND runbook = ANY(%s)
+    GROUP BY run_id, runbook ORDER BY began_at, runbook
+"""
+# Their changes are maintenance: what a log of it is made of (REP-12).
+MAINTENANCE = (
+    *("maintenance-window", "maintain-database", "clean-up", "monthly-maintenance"),
+    *("quarterly-maintenance", "restart-service", "start-system", "stop-system"),
+    *("rotate-broker-key", "rotate-database-password", "restore-database"),
+    *("back-up-binaries", "fail-over", "fail-back", "rejoin-site"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +98,30 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class Maintenance:
+    """One run of a maintenance runbook that changed something. Times are wall times.
+
+    Attributes:
+        changes: How many of its changes were proven.
+        failed: Whether one of them failed, or could not be seen to hold.
+    """
+
+    runbook: str
+    actor: str
+    began_at: datetime
+    ended_at: datetime
+    changes: int
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Happenings:
     """What happened in a span, each kind in time order."""
 
     alerts: tuple[Alert, ...] = ()
     incidents: tuple[Incident, ...] = ()
     copies: tuple[Copy, ...] = ()
+    maintenance: tuple[Maintenance, ...] = ()
 
 
 NOTHING = Happenings()
@@ -99,11 +133,15 @@ def between(connection: Connection, starts: datetime, ends: datetime) -> Happeni
         alerts=_rows(connection, Alert, _ALERTS, starts, ends),
         incidents=_rows(connection, Incident, _INCIDENTS, starts, ends),
         copies=_rows(connection, Copy, _COPIES, starts, ends),
+        maintenance=_rows(connection, Maintenance, _MAINTENANCE, starts, ends, list(MAINTENANCE)),
     )
 
 
 def _rows(
-    connection: Connection, kind: type[_RowT], query: LiteralString, *span: datetime
+    connection: Connection,
+    kind: type[_RowT],
+    query: LiteralString,
+    *span: datetime | list[str],
 ) -> tuple[_RowT, ...]:
     with connection.cursor(row_factory=class_row(kind)) as cursor:
         return tuple(cursor.execute(query, span).fetchall())

@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from trading_core.clock import EXCHANGE_ZONE
 pytestmark = [pytest.mark.slow, pytest.mark.real_bars]
 
 DAY = date(2013, 10, 7)
+SESSIONS = [date(2013, 10, 4), date(2013, 10, 7)]
 _DAYS_WITHIN_SECONDS = 1200
 
 
@@ -50,6 +52,31 @@ def test_the_day_of_2013_10_07_closes_to_the_cent_and_comes_out_the_same_again(
 
 
 @pytest.mark.timeout(900)
+def test_a_friday_and_the_monday_after_it_are_planned_run_and_closed_with_nobody_there(
+    stack: Stack, bars_dir: Path
+) -> None:
+    """One symbol of the real bars: `make days` runs all four sessions with every symbol."""
+    clear_desk(stack)
+    began = newest_account(stack)
+    days = stack.tradeops(
+        *("days", "--data", str(bars_dir), "--symbols", "SPY"),
+        *("--from", f"{SESSIONS[0]}", "--to", f"{SESSIONS[-1]}"),
+        within_seconds=_DAYS_WITHIN_SECONDS,
+    )
+
+    assert days.returncode == 0, days.stdout + days.stderr
+    assert "Saturday 2013-10-05: no session, a weekend; nothing runs" in days.stdout
+    account = newest_account(stack)
+    assert account > began
+    assert closed_days(stack, account) == SESSIONS
+    assert recorded(stack, account), "days without a fill prove nothing"
+    assert_equal_to_the_exchange(stack, account)
+    assert_carried_over(stack, account)
+    for day in SESSIONS:
+        assert_run_as_planned(stack, f"{account} on {day}", reviews=12, closed="16:05")
+
+
+@pytest.mark.timeout(900)
 def test_on_thanksgiving_nothing_runs_and_the_half_day_after_it_is_planned_and_closed(
     stack: Stack,
 ) -> None:
@@ -79,6 +106,18 @@ def closed_days(stack: Stack, account: str) -> list[object]:
         account,
     )
     return [day for (day,) in rows]
+
+
+def assert_carried_over(stack: Stack, account: str) -> None:
+    """Each day begins with what the day before it ended with."""
+    rows = query(
+        stack,
+        "SELECT start_equity_usd, start_equity_usd + total_pnl_usd FROM daily_pnl"
+        " WHERE account = %s ORDER BY trading_date",
+        account,
+    )
+    assert rows[0][0] == Decimal(100_000)
+    assert [start for start, _ in rows[1:]] == [end for _, end in rows[:-1]]
 
 
 def assert_run_as_planned(stack: Stack, plan: str, *, reviews: int, closed: str) -> None:
@@ -116,7 +155,7 @@ def assert_equal_to_the_exchange(stack: Stack, account: str) -> None:
     ((our_equity,),) = query(
         stack,
         "SELECT start_equity_usd + total_pnl_usd FROM daily_pnl WHERE account = %s"
-        " AND frozen_at IS NOT NULL",
+        " AND frozen_at IS NOT NULL ORDER BY trading_date DESC LIMIT 1",
         account,
     )
     assert our_equity == equity

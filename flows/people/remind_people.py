@@ -1,7 +1,8 @@
 """Remind people: what only they can do is an item with a date, and an overdue one is said aloud.
 
 When:     every morning
-Changes:  opens the duties of the day's periods and of incidents that ended; tells of overdue ones
+Changes:  opens the duties of the day's periods and of incidents that ended; tells of overdue ones;
+          announces the next maintenance a day ahead, and says how the last one ended
 If red:   a duty is overdue: its owner does it, then says so with confirm-duty
 Covers:   SCH-42, SCH-44, SCH-49, ONC-07
 Partly:   MON-08, MDL-09, SEC-25, ONC-08, REP-08
@@ -11,6 +12,7 @@ from prefect import flow
 
 from flows.desk import open_run, wall_date
 from tasks.kernel import collect
+from tasks.people.announcements import ensure_maintenance_told
 from tasks.people.duties import check_duties, ensure_duties_opened, ensure_overdue_told
 from tasks.people.findings import notify_checklist
 
@@ -28,6 +30,7 @@ def remind_people(dry_run: bool = False, requested_by: str = "on-call") -> str:
         # Act.
         ensure_duties_opened(desk.operations, day)
         ensure_overdue_told(desk.operations, day)
+        ensure_maintenance_told(desk.operations)
 
         # Look.
         checklist = notify_checklist(collect({"duties": check_duties.submit(desk.operations)}))

@@ -59,7 +59,7 @@ check: check-format check-lint check-types check-imports check-stub check-rust c
 GENERATOR ?= ../shared/perf/gen_orders.py
 WORKLOADS ?= $(CURDIR)/rust_ext/target/workloads
 
-bench: $(VENV)/dev.stamp $(VENV)/engine.stamp ## measure the engine and how fast trading stops; ROUNDS=3 gives medians of three rounds
+bench: $(VENV)/dev.stamp $(VENV)/engine.stamp ## measure the engine, how fast trading stops and orders go; ROUNDS=3 gives medians of three rounds
 	@$(BIN)/python rust_ext/benches/make_workloads.py $(GENERATOR) $(WORKLOADS)
 	@cd rust_ext && export ROUNDS=$(or $(ROUNDS),1) \
 	&& BARE=$$(cargo bench --locked --quiet --features bare --bench workload -- $(WORKLOADS)) && export BARE \
@@ -69,6 +69,7 @@ bench: $(VENV)/dev.stamp $(VENV)/engine.stamp ## measure the engine and how fast
 	@cd rust_ext/benches/peer && CARGO_TARGET_DIR=../../target/peer cargo run --release --locked --quiet -- $(WORKLOADS) $(or $(ROUNDS),1)
 	@cd rust_ext && cargo bench --locked --quiet --bench engine
 	@$(BIN)/python -m trading_core.gateway.bench
+	@$(BIN)/python -m infra.embedded.bench
 	@$(BIN)/python -m trading_core.bars.bench
 
 clean: down ## remove what make built; the state of the stack in var stays

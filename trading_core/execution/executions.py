@@ -16,15 +16,14 @@ from trading_core.broker.stream import TradeUpdate
 from trading_core.clock import poll, seconds, stopwatch_seconds
 from trading_core.domain.fills import Fill
 from trading_core.domain.orders import Order, OrderStatus
-from trading_core.domain.shares import Shares
 from trading_core.errors import InvariantViolated, NotVerified
 from trading_core.execution.signals import strategy_of
-from trading_core.ledger.record import record_activities, record_fills
+from trading_core.ledger.record import Recorded, record_activities, record_fills
 from trading_core.ledger.session import Session, start_of_date, trading_date_of
 from trading_core.metrics import Metrics
 from trading_core.storage.connect import Database
 from trading_core.storage.trading import fills, orders, risk
-from trading_core.storage.trading.orders import Intent
+from trading_core.storage.trading.orders import End, Intent
 from trading_core.storage.trading.risk import RiskEvent
 
 log = structlog.get_logger(__name__)
@@ -68,15 +67,27 @@ class Executions:
         for busted in (one for one in updates if one.event in _CORRECTIONS):
             self._warn_of_correction(session, busted)
         filled = [(one.fill, one.order) for one in updates if one.fill is not None]
-        if filled:
-            orders_of = {order.request.client_order_id: order for _, order in filled}
-            self._name(list(orders_of.values()))
-            self._record(session, [fill for fill, _ in filled], "stream")
+        told = {one.order.request.client_order_id: one.order for one in updates}
+        named = {order_id: str(order.exchange_order_id) for order_id, order in told.items()}
         ended = [one.order for one in updates if one.fill is None and one.order.status.is_final]
-        self._end(ended)
-        told = {one.order.request.client_order_id: one.order.filled_quantity for one in updates}
-        if filled or any(told.values()):
-            self._ask_about_gaps(session, told)
+        if not filled and not ended and not any(one.order.filled_quantity for one in updates):
+            return
+        with self._database.transaction() as connection:
+            orders.lock(connection, list(told))
+            recorded: list[Recorded] = []
+            if filled:
+                fills_told = [fill for fill, _ in filled]
+                recorded = self._written(connection, session, fills_told, "stream", named)
+            over = orders.record_ends(connection, [_end_of(order) for order in ended])
+            known = orders.filled_of(connection, list(told))
+        self._count(recorded, over)
+        # In a late update of an order there may stand less than in one before it.
+        for one in updates:
+            order_id, shares = one.order.request.client_order_id, one.order.filled_quantity
+            if order_id in known and known[order_id] < shares:
+                log.warning("updates are missing", order=order_id)
+                self.catch_up(session)
+                return
 
     def catch_up(self, session: Session) -> None:
         """Ask the exchange about everything that may have been missed, and record it.
@@ -90,7 +101,9 @@ class Executions:
         """
         with self._catching_up:
             since = self._since(session)
-            theirs = self._broker.orders("all", since)
+            # The open ones first: one that ends meanwhile is in the second answer as it is then.
+            still_open = self._broker.orders("open")
+            theirs = _each_once([*still_open, *self._broker.orders("all", since)])
             # Before the fills of a day are asked for: a split of that day comes first.
             self.learn_activities(session, since)
             told = self._broker.fills_after(since)
@@ -209,40 +222,55 @@ class Executions:
         self, session: Session, told: Sequence[Fill], source: fills.Source
     ) -> None:
         with self._database.transaction() as connection:
-            ids = {fill.client_order_id for fill in told}
-            accounts = orders.accounts_of(connection, sorted(ids))
-            for fill in told:
-                if fill.client_order_id not in accounts:
-                    self._adopt_filled(connection, session, fill)
-                    accounts[fill.client_order_id] = session.account
-            days = [
-                (fill, Session(accounts[fill.client_order_id], trading_date_of(fill.executed_at)))
-                for fill in told
-            ]
-            recorded = record_fills(connection, days, source)
+            recorded = self._written(connection, session, told, source)
+        self._count(recorded, ())
+
+    def _written(
+        self,
+        connection: Connection,
+        session: Session,
+        told: Sequence[Fill],
+        source: fills.Source,
+        named: Mapping[str, str] | None = None,
+    ) -> list[Recorded]:
+        """Write fills down in the caller's transaction.
+
+        Args:
+            named: What the exchange calls their orders, whose acknowledgements may be under way.
+        """
+        ids = {fill.client_order_id for fill in told}
+        accounts = orders.accounts_of(connection, sorted(ids))
+        for fill in told:
+            if fill.client_order_id not in accounts:
+                self._adopt_filled(connection, session, fill)
+                accounts[fill.client_order_id] = session.account
+        days = [
+            (fill, Session(accounts[fill.client_order_id], trading_date_of(fill.executed_at)))
+            for fill in told
+        ]
+        return record_fills(connection, days, source, named)
+
+    def _count(self, recorded: Sequence[Recorded], ended: Sequence[OrderStatus]) -> None:
         filled = {
             one.fill.client_order_id for one in recorded if one.order_status is OrderStatus.FILLED
         }
         self._metrics.counter("execution_orders_filled_total").inc(len(filled))
         self._metrics.counter("orders_total").labels("filled").inc(len(filled))
-
-    def _ask_about_gaps(self, session: Session, told: Mapping[str, Shares]) -> None:
-        with self._database.transaction() as connection:
-            ours = orders.find_all(connection, list(told))
-        behind = [
-            order_id
-            for order_id, filled in told.items()
-            if order_id in ours and ours[order_id].filled_quantity < filled
-        ]
-        if behind:
-            log.warning("updates are missing", orders=behind)
-            self.catch_up(session)
+        for status in ended:
+            self._metrics.counter("orders_total").labels(status.value).inc()
 
     def _bring_back(self, session: Session, theirs: Sequence[Order]) -> None:
         """Write down again what the exchange has of ours and our records have not."""
         with self._database.transaction() as connection:
-            known = orders.known(connection, [one.request.client_order_id for one in theirs])
-        self._name([order for order in theirs if order.request.client_order_id in known])
+            known = orders.names_of(connection, [one.request.client_order_id for one in theirs])
+        self._name(
+            [
+                order
+                for order in theirs
+                if known.get(order.request.client_order_id, order.exchange_order_id)
+                != order.exchange_order_id
+            ]
+        )
         for order in theirs:
             if order.request.client_order_id not in known:
                 with self._database.transaction() as connection:
@@ -329,14 +357,9 @@ class Executions:
             {"client_order_id": order_id},
             ours.submitted_at,
         )
+        lost = End(order_id, OrderStatus.REJECTED, ours.filled_quantity, UNKNOWN_TO_EXCHANGE)
         with self._database.transaction() as connection:
-            orders.record_end(
-                connection,
-                order_id,
-                OrderStatus.REJECTED,
-                ours.filled_quantity,
-                UNKNOWN_TO_EXCHANGE,
-            )
+            orders.record_ends(connection, [lost])
             risk.append(connection, event)
 
     def _name(self, theirs: Sequence[Order]) -> None:
@@ -354,12 +377,20 @@ class Executions:
             return
         with self._database.transaction() as connection:
             orders.lock(connection, [order.request.client_order_id for order in ended])
-            for order in ended:
-                if orders.record_end(
-                    connection,
-                    order.request.client_order_id,
-                    order.status,
-                    order.filled_quantity,
-                    f"exchange: {order.status.value}",
-                ):
-                    self._metrics.counter("orders_total").labels(order.status.value).inc()
+            over = orders.record_ends(connection, [_end_of(order) for order in ended])
+        self._count((), over)
+
+
+def _end_of(order: Order) -> End:
+    return End(
+        order.request.client_order_id,
+        order.status,
+        order.filled_quantity,
+        f"exchange: {order.status.value}",
+    )
+
+
+def _each_once(told: Sequence[Order]) -> list[Order]:
+    """Return orders as they were told last, oldest first."""
+    newest = {one.request.client_order_id: one for one in told}
+    return sorted(newest.values(), key=lambda order: order.submitted_at)

@@ -66,12 +66,12 @@ class Call:
         self.began_seconds = stopwatch_seconds()
         # A signal told twice at once is one order, and has one answer.
         by_id: dict[str, Asked] = {}
-        for signal in signals:
-            order_id = signal.order_id(session, now)
+        ids = [signal.order_id(session, now) for signal in signals]
+        for order_id, signal in zip(ids, signals, strict=True):
             if order_id not in by_id:
                 by_id[order_id] = _asked(session, now, signal)
         self.asked = list(by_id.values())
-        self._told = [by_id[signal.order_id(session, now)] for signal in signals]
+        self._told = [by_id[order_id] for order_id in ids]
 
     @property
     def ids(self) -> set[str]:

@@ -4,6 +4,7 @@ One commit carries the intents of a whole group, and reads with them what every 
 is held against. What the group itself sends is counted as it goes, and at its full size.
 """
 
+from bisect import bisect_right, insort
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -51,7 +52,7 @@ class Leaving:
         self.written = written
         before = [order for order in written.before.values() if not order.status.is_final]
         self._open = {one.request.client_order_id: one for one in (*written.open_orders, *before)}
-        self._sent_at = [*written.sent_at, *(order.submitted_at for order in before)]
+        self._sent_at = sorted([*written.sent_at, *(order.submitted_at for order in before)])
         self._alike = Counter(written.alike)
 
     def beside(self, intent: Intent) -> list[Order]:
@@ -63,7 +64,7 @@ class Leaving:
         """Return how many orders left in the minute of market time before this one."""
         since = intent.signal_at - _RATE_WINDOW
         own = intent.request.client_order_id in self.written.before
-        return sum(at > since for at in self._sent_at) - own
+        return len(self._sent_at) - bisect_right(self._sent_at, since) - own
 
     def alike_in_minute(self, intent: Intent) -> int:
         """Return how many of the orders before were the same order of the same strategy."""
@@ -76,13 +77,14 @@ class Leaving:
             request, OrderStatus.NEW, None, 0, None, intent.signal_at, intent.strategy
         )
         if request.client_order_id not in self.written.before:
-            self._sent_at.append(intent.signal_at)
+            insort(self._sent_at, intent.signal_at)
             self._alike[intent.likeness] += 1
 
 
 def write(connection: Connection, intents: Sequence[Intent], loaded: LoadedLimits) -> Written:
     """Write a group of intents of one account's day down, and read what they are held against."""
     ids = [intent.request.client_order_id for intent in intents]
+    own = frozenset(ids)
     account, trading_date = intents[0].account, intents[0].trading_date
     new = orders.record_intents(connection, intents)
     known = [order_id for order_id in ids if order_id not in new]
@@ -98,7 +100,7 @@ def write(connection: Connection, intents: Sequence[Intent], loaded: LoadedLimit
         open_orders=[
             order
             for order in orders.open_orders(connection, account)
-            if order.request.client_order_id not in set(ids)
+            if order.request.client_order_id not in own
         ],
         sent_at=orders.sent_since(connection, (account, trading_date), since, but=ids),
         alike=alike,

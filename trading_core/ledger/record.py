@@ -1,6 +1,6 @@
 """Recording what happened once, however often it is told: fill, order, position and postings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -41,11 +41,17 @@ def record_fill(
 
 
 def record_fills(
-    connection: Connection, told: Sequence[Told], source: fills.Source
+    connection: Connection,
+    told: Sequence[Told],
+    source: fills.Source,
+    exchange_order_ids: Mapping[str, str] | None = None,
 ) -> list[Recorded]:
     """Write executions down with all that follows from them; return those that were not known.
 
     The caller's transaction holds all of it together.
+
+    Args:
+        exchange_order_ids: What the exchange calls their orders, by our id, where it was told.
 
     Raises:
         psycopg.errors.ForeignKeyViolation: An order is not in our records; adopt it first.
@@ -56,12 +62,16 @@ def record_fills(
     recorded: list[Recorded] = []
     for account in sorted({session.account for _, session in told}):
         own = [(fill, session) for fill, session in told if session.account == account]
-        recorded += _of_account(connection, account, own, source)
+        recorded += _of_account(connection, account, own, source, exchange_order_ids or {})
     return recorded
 
 
 def _of_account(
-    connection: Connection, account: str, told: Sequence[Told], source: fills.Source
+    connection: Connection,
+    account: str,
+    told: Sequence[Told],
+    source: fills.Source,
+    exchange_order_ids: Mapping[str, str],
 ) -> list[Recorded]:
     held = positions.for_update(connection, account, {fill.symbol for fill, _ in told})
     rows = [(fill, account, session.trading_date) for fill, session in told]
@@ -72,7 +82,7 @@ def _of_account(
     more: dict[str, Shares] = {}
     for fill, _ in fresh.values():
         more[fill.client_order_id] = more.get(fill.client_order_id, 0) + fill.quantity
-    stand = orders.record_executions(connection, more)
+    stand = orders.record_executions(connection, more, exchange_order_ids)
     recorded, entries, earned_usd = [], [], {}
     for fill, day in fresh.values():
         before = held[fill.symbol]

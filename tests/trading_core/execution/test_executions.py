@@ -23,11 +23,23 @@ from trading_core.ledger.rebuild import disagreements
 from trading_core.ledger.session import Session, trading_date_of
 from trading_core.metrics import Metrics
 from trading_core.storage.trading import corrections, orders, pnl, positions, postings, risk
-from trading_core.storage.trading.orders import Intent
+from trading_core.storage.trading.orders import End, Intent
 
 SESSION = Session("PA7777777", trading_date_of(NOW))
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 SPY = Quote("SPY", NOW, Decimal("99.98"), 50, Decimal("100.02"), 50)
+
+
+class Counting(FakeBroker):
+    """A broker that remembers which orders it was asked about one by one."""
+
+    def __init__(self) -> None:
+        super().__init__({"SPY": SPY})
+        self.asked: list[str] = []
+
+    def order_by_client_id(self, client_order_id: str) -> Order | None:
+        self.asked.append(client_order_id)
+        return super().order_by_client_id(client_order_id)
 
 
 class Books:
@@ -35,7 +47,7 @@ class Books:
 
     def __init__(self, database: SwitchableDatabase) -> None:
         self.database = database
-        self.broker = FakeBroker({"SPY": SPY})
+        self.broker = Counting()
         self.executions = Executions(database, self.broker, Metrics())
         self.told: list[TradeUpdate] = []
         self.broker.on_update = self.told.append
@@ -108,6 +120,28 @@ def test_a_fill_told_twice_counts_once(books: Books, ways: list[Callable[[Books]
     assert books.executions.count(SESSION) == 1
     assert books.position().quantity == 50
     assert books.order("a").status is OrderStatus.FILLED
+
+
+def test_catching_up_asks_about_no_resting_order_by_itself(books: Books) -> None:
+    for name in ("a", "b", "c"):
+        books.rest(name)
+    books.executions.catch_up(SESSION)
+    books.broker.now += timedelta(minutes=10)
+    books.broker.show(replace(SPY, ask_usd=Decimal("100.01")))
+    books.executions.catch_up(SESSION)
+    # Those that rest were sent longer ago than it looks back.
+    books.executions.catch_up(SESSION)
+    assert books.broker.asked == []
+    assert [books.order(name).filled_quantity for name in ("a", "b", "c")] != [50, 50, 50]
+
+
+def test_updates_that_come_backwards_are_recorded_whole_and_ask_for_nothing(books: Books) -> None:
+    books.rest("a", quantity=80)
+    books.broker.show(replace(SPY, ask_usd=Decimal("100.01")))
+    books.told.reverse()
+    books.executions.hear(SESSION, *books.told)
+    assert books.order("a").status is OrderStatus.FILLED
+    assert books.executions._seen[0] == ""
 
 
 def test_settling_asks_for_what_the_stream_lost(books: Books) -> None:
@@ -214,7 +248,8 @@ def test_a_bust_is_reported_and_the_books_are_put_right_by_a_correction(books: B
 def test_a_late_fill_of_a_cancelled_order_counts_and_leaves_it_cancelled(books: Books) -> None:
     sent = books.rest("a")
     with books.database.transaction() as connection:
-        orders.record_end(connection, "a", OrderStatus.CANCELED, 0, "exchange: canceled")
+        end = End("a", OrderStatus.CANCELED, 0, "exchange: canceled")
+        orders.record_ends(connection, [end])
     books.hear_all()
     assert books.order("a").status is OrderStatus.CANCELED
     assert books.order("a").filled_quantity == 50

@@ -10,6 +10,7 @@ from psycopg.rows import dict_row
 
 from trading_core.domain.fills import Fill
 from trading_core.domain.orders import Side
+from trading_core.storage.rows import as_json
 
 Source = Literal["stream", "catch_up", "import"]
 
@@ -24,20 +25,26 @@ def insert(
     rows = connection.execute(
         "INSERT INTO fills (execution_id, client_order_id, account, trading_date, symbol, side,"
         " quantity, price_usd, executed_at, source)"
-        " SELECT *, %s FROM unnest(%s::text[], %s::text[], %s::text[], %s::date[], %s::text[],"
-        " %s::text[], %s::numeric[], %s::numeric[], %s::timestamptz[])"
+        " SELECT new.*, %s FROM json_to_recordset(%s) AS new (id text, client_order_id text,"
+        " account text, trading_date date, symbol text, side text, quantity numeric,"
+        " price_usd numeric, executed_at timestamptz)"
         " ON CONFLICT (execution_id) DO NOTHING RETURNING execution_id",
         (
             source,
-            [fill.execution_id for fill, _, _ in told],
-            [fill.client_order_id for fill, _, _ in told],
-            [account for _, account, _ in told],
-            [trading_date for _, _, trading_date in told],
-            [fill.symbol for fill, _, _ in told],
-            [fill.side.value for fill, _, _ in told],
-            [Decimal(fill.quantity) for fill, _, _ in told],
-            [fill.price_usd for fill, _, _ in told],
-            [fill.executed_at for fill, _, _ in told],
+            as_json(
+                {
+                    "id": fill.execution_id,
+                    "client_order_id": fill.client_order_id,
+                    "account": account,
+                    "trading_date": trading_date,
+                    "symbol": fill.symbol,
+                    "side": fill.side,
+                    "quantity": fill.quantity,
+                    "price_usd": fill.price_usd,
+                    "executed_at": fill.executed_at,
+                }
+                for fill, account, trading_date in told
+            ),
         ),
     )
     return {str(row[0]) for row in rows}
@@ -53,11 +60,13 @@ def known(connection: Connection, execution_ids: Sequence[str]) -> set[str]:
 
 def set_closed_pnl(connection: Connection, earned_usd: Mapping[str, Decimal]) -> None:
     """Write down what the shares earned, in dollars, that executions closed."""
+    if not earned_usd:
+        return
     connection.execute(
         "UPDATE fills SET closed_pnl_usd = earned.usd"
-        " FROM unnest(%s::text[], %s::numeric[]) AS earned (id, usd)"
+        " FROM json_to_recordset(%s) AS earned (id text, usd numeric)"
         " WHERE execution_id = earned.id",
-        (list(earned_usd), list(earned_usd.values())),
+        (as_json({"id": id_, "usd": usd} for id_, usd in earned_usd.items()),),
     )
 
 

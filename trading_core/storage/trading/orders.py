@@ -22,13 +22,14 @@ from trading_core.domain.orders import (
     TimeInForce,
 )
 from trading_core.domain.shares import Shares, shares
+from trading_core.storage.rows import as_json
 
 _SELECT = """
 SELECT o.*, f.average_price_usd
 FROM orders o
 LEFT JOIN LATERAL (
     SELECT sum(quantity * price_usd) / sum(quantity) AS average_price_usd
-    FROM fills WHERE fills.client_order_id = o.client_order_id
+    FROM fills WHERE fills.client_order_id = o.client_order_id AND o.filled_quantity > 0
 ) f ON true
 """
 _OPEN = "status IN ('intended', 'new', 'partially_filled')"
@@ -67,27 +68,30 @@ class Acknowledgement:
 
 def record_intents(connection: Connection, intents: Sequence[Intent]) -> set[str]:
     """Write orders down before they are sent; return the ids that were not there already."""
-    requests = [intent.request for intent in intents]
+    told = as_json(
+        {
+            "id": intent.request.client_order_id,
+            "account": intent.account,
+            "trading_date": intent.trading_date,
+            "strategy": intent.strategy,
+            "symbol": intent.request.symbol,
+            "side": intent.request.side,
+            "type": intent.request.type,
+            "time_in_force": intent.request.time_in_force,
+            "quantity": intent.request.quantity,
+            "limit_price_usd": intent.request.limit_price_usd,
+            "signal_at": intent.signal_at,
+        }
+        for intent in intents
+    )
     rows = connection.execute(
         "INSERT INTO orders (client_order_id, account, trading_date, strategy, symbol, side, type,"
         " time_in_force, quantity, limit_price_usd, signal_at, status)"
-        " SELECT *, 'intended' FROM unnest(%s::text[], %s::text[], %s::date[], %s::text[],"
-        " %s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::numeric[],"
-        " %s::timestamptz[])"
+        " SELECT new.*, 'intended' FROM json_to_recordset(%s) AS new (id text, account text,"
+        " trading_date date, strategy text, symbol text, side text, type text, time_in_force text,"
+        " quantity numeric, limit_price_usd numeric, signal_at timestamptz)"
         " ON CONFLICT (client_order_id) DO NOTHING RETURNING client_order_id",
-        (
-            [request.client_order_id for request in requests],
-            [intent.account for intent in intents],
-            [intent.trading_date for intent in intents],
-            [intent.strategy for intent in intents],
-            [request.symbol for request in requests],
-            [request.side.value for request in requests],
-            [request.type.value for request in requests],
-            [request.time_in_force.value for request in requests],
-            [Decimal(request.quantity) for request in requests],
-            [request.limit_price_usd for request in requests],
-            [intent.signal_at for intent in intents],
-        ),
+        (told,),
     )
     return {str(row[0]) for row in rows}
 
@@ -137,23 +141,26 @@ def record_acknowledgements(
     connection: Connection, rows: Sequence[tuple[str, Acknowledgement, int | None]]
 ) -> None:
     """Write down orders the exchange has, each with the time its risk check took."""
+    told = as_json(
+        {
+            "ours": client_order_id,
+            "theirs": taken.exchange_order_id,
+            "sent_at": taken.sent_at,
+            "acknowledged_at": taken.acknowledged_at,
+            "acknowledge_us": taken.acknowledge_us,
+            "risk_check_ns": risk_check_ns,
+        }
+        for client_order_id, taken, risk_check_ns in rows
+    )
     connection.execute(
         "UPDATE orders SET status = CASE status WHEN 'intended' THEN 'new' ELSE status END,"
         " exchange_order_id = ack.theirs, sent_at = ack.sent_at,"
         " acknowledged_at = ack.acknowledged_at, acknowledge_us = ack.acknowledge_us,"
         " risk_check_ns = coalesce(ack.risk_check_ns, orders.risk_check_ns)"
-        " FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::bigint[],"
-        " %s::bigint[]) AS ack"
-        " (ours, theirs, sent_at, acknowledged_at, acknowledge_us, risk_check_ns)"
+        " FROM json_to_recordset(%s) AS ack (ours text, theirs text, sent_at timestamptz,"
+        " acknowledged_at timestamptz, acknowledge_us bigint, risk_check_ns bigint)"
         " WHERE client_order_id = ack.ours",
-        (
-            [client_order_id for client_order_id, _, _ in rows],
-            [taken.exchange_order_id for _, taken, _ in rows],
-            [taken.sent_at for _, taken, _ in rows],
-            [taken.acknowledged_at for _, taken, _ in rows],
-            [taken.acknowledge_us for _, taken, _ in rows],
-            [risk_check_ns for _, _, risk_check_ns in rows],
-        ),
+        (told,),
     )
 
 
@@ -191,42 +198,82 @@ def record_execution(connection: Connection, client_order_id: str, quantity: Sha
 
 
 def record_executions(
-    connection: Connection, quantities: Mapping[str, Shares]
+    connection: Connection,
+    quantities: Mapping[str, Shares],
+    exchange_order_ids: Mapping[str, str] | None = None,
 ) -> dict[str, tuple[OrderStatus, Shares]]:
-    """Add executed shares to orders; return each one's status, and all that is filled of it."""
+    """Add executed shares to orders; return each one's status, and all that is filled of it.
+
+    Args:
+        exchange_order_ids: What the exchange calls them, as far as it was told.
+    """
+    named = exchange_order_ids or {}
+    told = as_json(
+        {"id": order_id, "shares": more, "theirs": named.get(order_id)}
+        for order_id, more in quantities.items()
+    )
     rows = connection.execute(
         "UPDATE orders SET filled_quantity = filled_quantity + more.shares, status = CASE"
         "   WHEN filled_quantity + more.shares = quantity THEN 'filled'"
         "   WHEN status IN ('canceled', 'expired') THEN status"
-        "   ELSE 'partially_filled' END"
-        " FROM unnest(%s::text[], %s::numeric[]) AS more (id, shares)"
+        "   ELSE 'partially_filled' END,"
+        " exchange_order_id = coalesce(more.theirs, exchange_order_id)"
+        " FROM json_to_recordset(%s) AS more (id text, shares numeric, theirs text)"
         " WHERE client_order_id = more.id RETURNING client_order_id, status, filled_quantity",
-        (list(quantities), [Decimal(more) for more in quantities.values()]),
+        (told,),
     )
     return {
         str(order_id): (OrderStatus(status), shares(filled)) for order_id, status, filled in rows
     }
 
 
-def record_end(
-    connection: Connection,
-    client_order_id: str,
-    end: OrderStatus,
-    filled_quantity: Shares,
-    reason: str,
-) -> bool:
-    """Write down that an open order was cancelled, expired or rejected; return whether it changed.
+@dataclass(frozen=True, slots=True)
+class End:
+    """An order is over, as the exchange says.
 
-    Args:
+    Attributes:
         filled_quantity: What the exchange says was filled. An order whose executions are not all
             recorded stays open until they are: its shares still count against the limits.
     """
-    changed = connection.execute(
-        "UPDATE orders SET status = %s, reason = %s"
-        f" WHERE client_order_id = %s AND {_OPEN} AND filled_quantity >= %s",
-        (end, reason, client_order_id, filled_quantity),
+
+    client_order_id: str
+    status: OrderStatus
+    filled_quantity: Shares
+    reason: str
+
+
+def record_ends(connection: Connection, ends: Sequence[End]) -> list[OrderStatus]:
+    """Write down open orders that were cancelled, expired or rejected; return what changed."""
+    if not ends:
+        return []
+    rows = connection.execute(
+        "UPDATE orders SET status = told.end_status, reason = told.end_reason"
+        " FROM json_to_recordset(%s) AS told (id text, end_status text, shares numeric,"
+        " end_reason text)"
+        f" WHERE client_order_id = told.id AND {_OPEN} AND filled_quantity >= told.shares"
+        " RETURNING status",
+        (
+            as_json(
+                {
+                    "id": one.client_order_id,
+                    "end_status": one.status,
+                    "shares": one.filled_quantity,
+                    "end_reason": one.reason,
+                }
+                for one in ends
+            ),
+        ),
     )
-    return changed.rowcount == 1
+    return [OrderStatus(row[0]) for row in rows]
+
+
+def filled_of(connection: Connection, client_order_ids: Sequence[str]) -> dict[str, Shares]:
+    """Return how many shares of each of some orders are filled in our records."""
+    rows = connection.execute(
+        "SELECT client_order_id, filled_quantity FROM orders WHERE client_order_id = ANY(%s)",
+        (list(client_order_ids),),
+    )
+    return {str(order_id): shares(filled) for order_id, filled in rows}
 
 
 def accounts_of(connection: Connection, client_order_ids: Sequence[str]) -> dict[str, str]:
@@ -240,11 +287,16 @@ def accounts_of(connection: Connection, client_order_ids: Sequence[str]) -> dict
 
 def known(connection: Connection, client_order_ids: Sequence[str]) -> set[str]:
     """Return those of some ids that are in our records."""
+    return set(names_of(connection, client_order_ids))
+
+
+def names_of(connection: Connection, client_order_ids: Sequence[str]) -> dict[str, str | None]:
+    """Return what the exchange calls those of some orders that are in our records."""
     rows = connection.execute(
-        "SELECT client_order_id FROM orders WHERE client_order_id = ANY(%s)",
+        "SELECT client_order_id, exchange_order_id FROM orders WHERE client_order_id = ANY(%s)",
         (list(client_order_ids),),
     )
-    return {str(row[0]) for row in rows}
+    return dict(rows.fetchall())
 
 
 def newest_day(connection: Connection, account: str) -> date | None:

@@ -29,16 +29,23 @@ class MarkedPosition:
 def for_update(connection: Connection, account: str, symbols: Iterable[str]) -> dict[str, Position]:
     """Return positions and hold them until the transaction ends, so that changes queue up."""
     wanted = sorted(set(symbols))
+    found = _held(connection, account, wanted)
+    if len(found) == len(wanted):
+        return found
     connection.execute(
         "INSERT INTO positions (account, symbol, quantity, cost_basis_usd, realized_pnl_usd)"
         " SELECT %s, symbol, 0, 0, 0 FROM unnest(%s::text[]) AS symbol"
         " ON CONFLICT (account, symbol) DO NOTHING",
         (account, wanted),
     )
+    return _held(connection, account, wanted)
+
+
+def _held(connection: Connection, account: str, symbols: Sequence[str]) -> dict[str, Position]:
     rows = connection.execute(
         "SELECT symbol, quantity, cost_basis_usd, realized_pnl_usd FROM positions"
         " WHERE account = %s AND symbol = ANY(%s) ORDER BY symbol FOR UPDATE",
-        (account, wanted),
+        (account, list(symbols)),
     )
     return {row[0]: Position(row[0], shares(row[1]), *row[2:]) for row in rows}
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from psycopg import Connection
 
 from trading_core.domain.postings import Book, Entry
+from trading_core.storage.rows import as_json
 
 
 def insert(connection: Connection, entries: Sequence[tuple[Entry, date]], account: str) -> None:
@@ -19,20 +20,22 @@ def insert(connection: Connection, entries: Sequence[tuple[Entry, date]], accoun
         psycopg.errors.UniqueViolation: One was posted before.
         psycopg.errors.CheckViolation: At commit: the postings of one do not add up to nothing.
     """
-    lines = [(entry.entry_id, day, line) for entry, day in entries for line in entry.postings]
+    lines = as_json(
+        {
+            "id": entry.entry_id,
+            "day": day,
+            "book": line.book,
+            "symbol": line.symbol,
+            "usd": line.amount_usd,
+        }
+        for entry, day in entries
+        for line in entry.postings
+    )
     connection.execute(
         "INSERT INTO postings (entry_id, account, trading_date, book, symbol, amount_usd)"
-        " SELECT id, %s, day, book, symbol, usd"
-        " FROM unnest(%s::text[], %s::date[], %s::text[], %s::text[], %s::numeric[])"
-        " AS line (id, day, book, symbol, usd)",
-        (
-            account,
-            [entry_id for entry_id, _, _ in lines],
-            [day for _, day, _ in lines],
-            [line.book.value for _, _, line in lines],
-            [line.symbol for _, _, line in lines],
-            [line.amount_usd for _, _, line in lines],
-        ),
+        " SELECT id, %s, day, book, symbol, usd FROM json_to_recordset(%s)"
+        " AS line (id text, day date, book text, symbol text, usd numeric)",
+        (account, lines),
     )
 
 

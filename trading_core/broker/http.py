@@ -7,14 +7,17 @@
 5xx, silence       Unreachable: what the other side did is unknown
 """
 
+import json
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPMessage
 from typing import Any, Literal, NoReturn
-
-import httpx
+from urllib.parse import quote, urlencode
 
 from trading_core.broker.answers import read_json
 from trading_core.broker.contract import Refused
 from trading_core.broker.keys import KeyFiles, KeyPair, KeySource
+from trading_core.broker.wire import BROKEN, Answer, Wire
 from trading_core.errors import CheckFailed, ConfigurationError, Unreachable
 from trading_core.settings import Settings
 
@@ -91,23 +94,26 @@ class Denied:
         return Refused(code, self.message)
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: Method
+    path: str
+    query: str
+    content: bytes
+    timeout_seconds: float | None
+
+
 class Door:
     """One connection pool to one exchange. Safe to share between threads."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._base_url = endpoint.base_url
         self._keys = endpoint.keys
-        self._client = httpx.Client(
-            base_url=endpoint.base_url,
-            timeout=endpoint.timeout_seconds,
-            trust_env=False,
-            # Reading the certificates takes 0.1 s, which plain HTTP has no use for.
-            verify=endpoint.base_url.startswith("https:"),
-        )
+        self._wire = Wire(endpoint.base_url, endpoint.timeout_seconds)
 
     def close(self) -> None:
         """Give the connections back."""
-        self._client.close()
+        self._wire.close()
 
     def ask(
         self,
@@ -124,46 +130,51 @@ class Door:
             Unreachable: No trustworthy answer.
             ConfigurationError: The credentials were refused.
         """
-        request = self._client.build_request(
+        request = _Request(
             method,
             path,
-            params=params,
-            json=body,
-            timeout=httpx.USE_CLIENT_DEFAULT if timeout_seconds is None else timeout_seconds,
+            f"?{urlencode(params, quote_via=quote)}" if params else "",
+            b"" if body is None else json.dumps(body, separators=(",", ":")).encode(),
+            timeout_seconds,
         )
         pair = self._keys()
-        response = self._sent(request, pair)
-        if _is_stranger(response) and (newer := self._keys()) != pair:
+        answer = self._sent(request, pair)
+        if _is_stranger(answer) and (newer := self._keys()) != pair:
             # Rotated while the request was under way; one refused so was not looked at, an order
             # included.
-            response = self._sent(request, newer)
-        return self._understood(response)
+            answer = self._sent(request, newer)
+        return self._understood(request, answer)
 
-    def _sent(self, request: httpx.Request, pair: KeyPair) -> httpx.Response:
-        request.headers["APCA-API-KEY-ID"] = pair.key_id
-        request.headers["APCA-API-SECRET-KEY"] = pair.secret_key.get_secret_value()
+    def _sent(self, request: "_Request", pair: KeyPair) -> Answer:
+        headers = {
+            "APCA-API-KEY-ID": pair.key_id,
+            "APCA-API-SECRET-KEY": pair.secret_key.get_secret_value(),
+        }
+        target = request.path + request.query
         try:
-            return self._client.send(request)
-        except httpx.HTTPError as error:
-            fact = f"{type(error).__name__} on {request.method} {request.url.path}"
+            return self._wire.ask(
+                request.method, target, headers, request.content, request.timeout_seconds
+            )
+        except BROKEN as error:
+            fact = f"{type(error).__name__} on {request.method} {request.path}"
             raise self._silent(fact) from error
 
-    def _understood(self, response: httpx.Response) -> Any:
-        status = response.status_code
+    def _understood(self, request: "_Request", answer: Answer) -> Any:
+        status = answer.status
         if status == _OVERLOADED:
             raise RateLimited(
                 f"exchange {self._base_url}: expected an answer, was refused: too many requests",
                 next_step="wait; fewer requests a minute are a setting",
-                retry_after_seconds=_retry_after_seconds(response.headers),
+                retry_after_seconds=_retry_after_seconds(answer.headers),
             )
-        if status >= httpx.codes.INTERNAL_SERVER_ERROR:
-            raise self._silent(f"status {status} on {response.request.url.path}")
-        if response.is_success:
-            return read_json(response.content) if response.content else None
-        body = read_json(response.content)
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise self._silent(f"status {status} on {request.path}")
+        if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            return read_json(answer.content) if answer.content else None
+        body = read_json(answer.content)
         if not isinstance(body, dict):
-            raise self._silent(f"status {status} with {response.text[:80]!r}")
-        if _is_stranger(response):
+            raise self._silent(f"status {status} with {answer.content[:80]!r}")
+        if _is_stranger(answer):
             raise ConfigurationError(
                 f"exchange {self._base_url}: expected credentials it knows, was refused",
                 next_step="correct the secrets broker_key_id and broker_secret_key",
@@ -182,7 +193,7 @@ class Door:
         )
 
 
-def _retry_after_seconds(headers: httpx.Headers) -> float:
+def _retry_after_seconds(headers: HTTPMessage) -> float:
     """Return how long a 429 asks us to wait; a second when it does not say, or not in seconds."""
     text = headers.get("Retry-After", "")
     return float(text) if text.isascii() and text.isdigit() else 1.0
@@ -195,14 +206,14 @@ def _in_words(body: dict[str, Any]) -> str:
     return str(body.get("message", "")) + (f" ({', '.join(facts)})" if facts else "")
 
 
-def _is_stranger(response: httpx.Response) -> bool:
+def _is_stranger(answer: Answer) -> bool:
     """Whether the exchange does not know our credentials, whatever was asked."""
-    if response.status_code == httpx.codes.UNAUTHORIZED:
+    if answer.status == HTTPStatus.UNAUTHORIZED:
         return True
-    if response.status_code != httpx.codes.FORBIDDEN:
+    if answer.status != HTTPStatus.FORBIDDEN:
         return False
     try:
-        body = read_json(response.content)
+        body = read_json(answer.content)
     except Unreachable:
         return False
     return isinstance(body, dict) and body.get("code") == UNAUTHORIZED

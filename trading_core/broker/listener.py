@@ -105,7 +105,13 @@ class Listener:
 
     def _converse(self) -> None:
         with connect(
-            self._url, open_timeout=_OPEN_SECONDS_MAX, close_timeout=1, max_size=None, proxy=None
+            self._url,
+            open_timeout=_OPEN_SECONDS_MAX,
+            close_timeout=1,
+            max_size=None,
+            proxy=None,
+            # Some hundred bytes a message: packing them would cost both sides more than it saves.
+            compression=None,
         ) as socket:
             self._socket = socket
             # `stop` may have looked for the socket just before there was one.

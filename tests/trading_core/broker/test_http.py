@@ -151,9 +151,12 @@ def test_lists_that_make_no_sense_are_no_answer(
 
 def test_an_exchange_that_is_not_there_is_unreachable(tmp_path: Path) -> None:
     endpoint = endpoint_of(settings_in(tmp_path), "http://127.0.0.1:9")
-    with Broker(endpoint) as broker, pytest.raises(Unreachable, match="ConnectError"):
+    with Broker(endpoint) as broker, pytest.raises(Unreachable, match="ConnectionRefusedError"):
         broker.account()
-    with closing(Replay(endpoint)) as replay, pytest.raises(Unreachable, match="ConnectError"):
+    with (
+        closing(Replay(endpoint)) as replay,
+        pytest.raises(Unreachable, match="ConnectionRefusedError"),
+    ):
         replay.open(SessionRequest("synthetic", date(2024, 3, 5)))
 
 

@@ -222,6 +222,17 @@ def apply(engine: Engine, rows: NDArray[np.void] | Iterable[dict[str, Any]]) -> 
 
 def _packed(rows: list[dict[str, Any]]) -> NDArray[np.void]:
     packed = np.zeros(len(rows), COMMAND)
+    try:
+        for field in {name for row in rows for name in row}:
+            packed[field] = [row.get(field, 0) for row in rows]
+    except (ValueError, OverflowError, TypeError):
+        return _packed_one_by_one(rows)
+    return packed
+
+
+def _packed_one_by_one(rows: list[dict[str, Any]]) -> NDArray[np.void]:
+    """Pack what cannot be packed by columns: finds the row and the field that do not fit."""
+    packed = np.zeros(len(rows), COMMAND)
     for number, row in enumerate(rows):
         for field, value in row.items():
             try:

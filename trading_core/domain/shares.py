@@ -16,6 +16,8 @@ def shares(value: Decimal | int | str) -> Shares:
     Raises:
         ValueError: It is no number.
     """
+    if isinstance(value, int):
+        return value
     try:
         count = Decimal(value)
         whole = int(count)
@@ -31,5 +33,7 @@ def size(count: Shares) -> Shares:
 
 def at_most(count: Shares) -> int:
     """Return whole shares, a part of one counted as one, in the direction held."""
+    if isinstance(count, int):
+        return count
     whole = int(Decimal(size(count)).to_integral_value(ROUND_CEILING))
     return whole if count >= 0 else -whole

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from trading_core import engine as face
 from trading_core.clock import stopwatch_seconds
 from trading_core.domain.money import TICKS_PER_DOLLAR, from_ticks, to_ticks
-from trading_core.domain.orders import Order, OrderRequest, Side
+from trading_core.domain.orders import OrderRequest, Side
 from trading_core.domain.shares import at_most
 from trading_core.engine import Engine, Kind, Limit, Reason, Scope
 from trading_core.risk.context import OrderContext
@@ -22,7 +25,7 @@ from trading_core.risk.rules import broken_rule
 # The books: of the order's symbol, and of everything else the account has. One account.
 _THIS, _REST = 0, 1
 _AUCTION = 1
-_SIDES = {Side.BUY: face.Side.BUY, Side.SELL: face.Side.SELL}
+_SIDES = {Side.BUY: int(face.Side.BUY), Side.SELL: int(face.Side.SELL)}
 # An id no open order has: they are numbered from 0.
 _ASKED_ID = 2**64 - 1
 _BPS = 10_000
@@ -103,9 +106,9 @@ class Gate:
         rows = [
             *({"kind": Kind.PHASE, "symbol": book, "tif": _AUCTION} for book in (_THIS, _REST)),
             *_holdings(asked),
-            *_open_orders(asked),
         ]
         face.apply(engine, rows)
+        face.apply(engine, _open_orders(asked))
         if engine.live != count:
             raise ValueError(f"open orders: expected to count {count}, were {engine.live}")
         face.apply(engine, self._limit_rows(asked))
@@ -183,16 +186,18 @@ def _asked(order: OrderRequest, context: OrderContext) -> _Asked:
     if min(price, reference) < 1:
         raise ValueError(f"price: expected at least 1 tick, was {min(price, reference)}")
     shares = at_most(order.quantity) + sum(
-        at_most(other.remaining_quantity) for other in context.open_orders if _adds(other, order)
+        at_most(other.remaining_quantity)
+        for other in context.open_orders
+        if _adds(other.request, order)
     )
     held = sum(at_most(one.quantity) for one in context.positions if one.symbol == order.symbol)
     after = shares + (held if order.side is Side.BUY else -held)
     return _Asked(order, context, price, reference, after)
 
 
-def _adds(other: Order, order: OrderRequest) -> bool:
+def _adds(other: OrderRequest, order: OrderRequest) -> bool:
     """Whether two orders move one position the same way."""
-    return (other.request.symbol, other.request.side) == (order.symbol, order.side)
+    return other.symbol == order.symbol and other.side is order.side
 
 
 def _holdings(asked: _Asked) -> Rows:
@@ -218,19 +223,21 @@ def _held(book: int, shares: int, cost_usd: Decimal) -> dict[str, Any]:
     }
 
 
-def _open_orders(asked: _Asked) -> Rows:
-    """The account's open orders: those that add to this one's position in its own book."""
-    return [
-        {
-            "kind": Kind.NEW,
-            "id": number,
-            "symbol": _THIS if _adds(other, asked.order) else _REST,
-            "side": _SIDES[other.request.side],
-            "quantity": at_most(other.remaining_quantity),
-            "price": _price_ticks(other.request, asked),
-        }
-        for number, other in enumerate(asked.context.open_orders)
-    ]
+def _open_orders(asked: _Asked) -> NDArray[np.void]:
+    """The account's open orders: those that add to this one's position in its own book.
+
+    By columns: there may be hundreds, and they are counted for every order.
+    """
+    others = asked.context.open_orders
+    requests = [other.request for other in others]
+    rows = np.zeros(len(others), face.MESSAGE)
+    rows["kind"] = Kind.NEW
+    rows["id"] = np.arange(len(others))
+    rows["symbol"] = [_THIS if _adds(one, asked.order) else _REST for one in requests]
+    rows["side"] = [_SIDES[one.side] for one in requests]
+    rows["quantity"] = [at_most(other.remaining_quantity) for other in others]
+    rows["price"] = [_price_ticks(one, asked) for one in requests]
+    return rows
 
 
 def _price_ticks(request: OrderRequest, asked: _Asked) -> int:

@@ -135,8 +135,8 @@ def _cannot_be_short(exchange: Exchange, request: OrderTerms) -> Refusal | None:
         return None
     short = -min(account.quantity(symbol), Decimal(0)) + sum(
         order.remaining
-        for order in account.open_orders()
-        if order.is_live and order.request.symbol == symbol and order.request.side is Side.SELL
+        for order in account.open_orders(symbol)
+        if order.is_live and order.request.side is Side.SELL
     )
     located = account.located(symbol)
     if short + _shares(exchange, request) > located:
@@ -154,7 +154,7 @@ def _could_meet_itself(
     own = set() if instead_of is None else groups.family(exchange.account, instead_of)
     legs = () if instead_of is not None else request.legs()
     parts = [request, *(terms for _, terms in legs)]
-    for other in exchange.account.open_orders():
+    for other in exchange.account.open_orders(request.symbol):
         if other.id not in own and any(_would_meet(part, other.request) for part in parts):
             return refusals.wash_trade(other.id, other.request.type.value)
     return None

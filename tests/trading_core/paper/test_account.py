@@ -5,7 +5,7 @@ from decimal import Decimal
 from tests.trading_core.paper.exchange_parts import limit, market, ticks
 from trading_core.domain.orders import Side
 from trading_core.paper.account.account import Account
-from trading_core.paper.door.trading.accounts import ActivitiesQuery, history
+from trading_core.paper.door.trading.accounts import ActivitiesQuery
 from trading_core.paper.orders.words import Duration, Status
 
 NOW = datetime(2024, 3, 5, 14, 30, tzinfo=UTC)
@@ -131,5 +131,5 @@ def test_a_fee_is_dated_by_the_exchanges_day_and_not_by_utc() -> None:
     evening = datetime(2024, 3, 6, 0, 30, tzinfo=UTC)  # half past seven on the 5th in New York
     order = account.add_order(market("a", Side.BUY, 10), evening)
     account.execute(order, Decimal(10), ticks("10.00"), evening)
-    [fee] = ActivitiesQuery().answer(history(account, frozenset({"FEE"})))
+    [fee] = ActivitiesQuery().answer(account, frozenset({"FEE"}))
     assert (fee["date"], fee["net_amount"]) == ("2024-03-05", "-0.04")

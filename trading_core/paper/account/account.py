@@ -66,7 +66,7 @@ class Account:
         self.fee_per_share_ticks = Decimal(0)
         self.configuration = Configuration()
         self.forgotten = Forgotten()
-        self._open: dict[str, PaperOrder] = {}
+        self._open: dict[str, dict[str, PaperOrder]] = {}
         self._by_id: dict[str, PaperOrder] = {}
         self._by_client_id: dict[str, PaperOrder] = {}
         self._by_sequence: dict[int, PaperOrder] = {}
@@ -98,22 +98,31 @@ class Account:
         """Return the order its owner calls `client_order_id`."""
         return self._by_client_id.get(client_order_id)
 
-    def open_orders(self) -> list[PaperOrder]:
-        """Return the orders something can still happen to, oldest first."""
-        ended = [order_id for order_id, order in self._open.items() if not order.is_open]
-        for order_id in ended:
-            del self._open[order_id]
-        return list(self._open.values())
+    def open_orders(self, symbol: str | None = None) -> list[PaperOrder]:
+        """Return the orders something can still happen to, oldest first.
+
+        Args:
+            symbol: Only those of this one.
+        """
+        books = self._open.values() if symbol is None else (self._open.get(symbol, {}),)
+        found: list[PaperOrder] = []
+        for book in books:
+            ended = [order_id for order_id, order in book.items() if not order.is_open]
+            for order_id in ended:
+                del book[order_id]
+            found += book.values()
+        return found if symbol is not None else sorted(found, key=lambda order: order.sequence)
 
     @contextmanager
     def set_aside(self, order: PaperOrder) -> Iterator[None]:
         """Look at the account as if an open order were not there."""
-        kept = dict(self._open)
-        self._open.pop(order.id, None)
+        symbol = order.request.symbol
+        book = self._open.get(symbol, {})
+        self._open[symbol] = {key: other for key, other in book.items() if other is not order}
         try:
             yield
         finally:
-            self._open = kept
+            self._open[symbol] = book
 
     def legs_of(self, order: PaperOrder) -> list[PaperOrder]:
         """Return the orders that depend on `order`, whatever became of them."""
@@ -140,10 +149,8 @@ class Account:
         return sum(
             (
                 order.remaining
-                for order in self.open_orders()
-                if order.is_live
-                and order.request.symbol == symbol
-                and order.request.side is closing
+                for order in self.open_orders(symbol)
+                if order.is_live and order.request.side is closing
             ),
             start=Decimal(0),
         )
@@ -171,9 +178,8 @@ class Account:
             self.positions[symbol] = held.split(ratio)
         if symbol in self.marks:
             self.marks[symbol] = round(self.marks[symbol] / ratio)
-        for order in self.open_orders():
-            if order.request.symbol == symbol:
-                order.end(Status.CANCELED, order.updated_at)
+        for order in self.open_orders(symbol):
+            order.end(Status.CANCELED, order.updated_at)
         self.activities.append(activity)
 
     def pay(self, activity: Activity) -> None:
@@ -308,8 +314,9 @@ class Account:
         gone = len(self.orders) - len(orders)
         self.forgotten = more_forgotten(self.forgotten, gone, self.executions, executions)
         self.orders, self.executions = [], executions
-        for index in (self._open, self._by_id, self._by_client_id):
+        for index in (self._by_id, self._by_client_id):
             index.clear()
+        self._open.clear()
         self._by_sequence.clear()
         for order in orders:
             self._index(order)
@@ -358,7 +365,7 @@ class Account:
         self._by_client_id[order.request.client_order_id] = order
         self._by_sequence[order.sequence] = order
         if order.is_open:
-            self._open[order.id] = order
+            self._open.setdefault(order.request.symbol, {})[order.id] = order
 
 
 def _sign(side: Side) -> int:

@@ -26,6 +26,7 @@ from trading_core.paper.door.replies import RefusedError, answer_in_alpacas_shap
 from trading_core.paper.door.streams.market_data import MarketData, MarketFeeds
 from trading_core.paper.door.streams.stream import Stream
 from trading_core.paper.door.streams.trade_updates import TradeUpdates
+from trading_core.paper.door.trading.orders import Desk, order_route
 from trading_core.paper.door.trading.routes import trading_routes
 from trading_core.paper.orders.refusals import Refusal, not_found
 from trading_core.paper.venue import Venue
@@ -62,8 +63,10 @@ def paper_app(settings: Settings) -> FastAPI:
     market = MarketFeeds({feed: MarketData(keys.authorized, disk) for feed in FEEDS})
     app.add_middleware(OnDisk, disk=disk)
     fee_usd = settings.exchange_fee_per_share_usd
-    guarded = APIRouter(dependencies=[Depends(_guard(keys.authorized))])
-    guarded.include_router(trading_routes(venue, updates, metrics))
+    guard, desk = _guard(keys.authorized), Desk(venue, updates, metrics)
+    app.router.routes.append(order_route(desk, guard))
+    guarded = APIRouter(dependencies=[Depends(_not_blocking(guard))])
+    guarded.include_router(trading_routes(venue, desk))
     guarded.include_router(market_data_routes(venue))
     guarded.include_router(corporate_action_routes(venue))
     guarded.include_router(locate_routes(venue))
@@ -129,13 +132,22 @@ def _add_fault_door(app: FastAPI, settings: Settings, faults: Faults, reach: _Re
     app.add_middleware(Faulty, faults=faults)
 
 
-def _guard(authorized: Callable[[object, object], bool]) -> Callable[[Request], Any]:
-    async def guard(request: Request) -> None:
+def _guard(authorized: Callable[[object, object], bool]) -> Callable[[Request], None]:
+    def guard(request: Request) -> None:
         key = request.headers.get("apca-api-key-id")
         if not authorized(key, request.headers.get("apca-api-secret-key")):
             raise RefusedError(_UNAUTHORIZED)
 
     return guard
+
+
+def _not_blocking(guard: Callable[[Request], None]) -> Callable[[Request], Any]:
+    """Return it as a dependency that is not sent to a thread."""
+
+    async def dependency(request: Request) -> None:
+        guard(request)
+
+    return dependency
 
 
 def _attend(attend: Callable[[WebSocket], Any]) -> Callable[[WebSocket], Any]:

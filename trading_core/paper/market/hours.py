@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 
 from trading_core.calendar.libraries import EXCHANGE, first_opinion
 from trading_core.clock import EXCHANGE_ZONE
@@ -64,6 +65,7 @@ def trading_days(start: date, end: date) -> list[Hours]:
     ]
 
 
+@lru_cache(maxsize=64)
 def day_after(day: date) -> Hours:
     """Return the hours of the first trading day later than `day`."""
     return trading_days(day + timedelta(days=1), day + _LONGEST_CLOSURE)[0]

@@ -1,5 +1,6 @@
 """The account: what it is worth, how it is set, what happened to it."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, time
@@ -17,7 +18,7 @@ from trading_core.paper.door.intake.fields import read_moment
 from trading_core.paper.door.replies import RefusedError, accepted, body_of
 from trading_core.paper.door.trading.queries import FAR_FUTURE, FAR_PAST, Direction, beyond, page
 from trading_core.paper.door.wire.accounts import account_body, configuration_body
-from trading_core.paper.door.wire.trading import activity_body, fill_body
+from trading_core.paper.door.wire.trading import activity_body, activity_id, fill_body
 from trading_core.paper.door.wire.values import Body
 from trading_core.paper.orders.order import Execution, derived_id
 from trading_core.paper.orders.refusals import unprocessable
@@ -44,18 +45,23 @@ class ActivitiesQuery(BaseModel):
     page_size: Annotated[int, Field(ge=1, le=100)] = 100
     page_token: str | None = None
 
-    def answer(self, rows: list[_Row]) -> list[Body]:
-        """Return the page of rows, given in the order they happened."""
+    def answer(self, account: Account, wanted: frozenset[str]) -> list[Body]:
+        """Return the page of what happened to the account, of the wanted types."""
         first = accepted(read_moment(self.after, "after"))
         last = accepted(read_moment(self.until, "until"))
-        found = [
-            fill_body(entry) if isinstance(entry, Execution) else activity_body(entry)
-            for at, entry in rows
-            if first < at < last
-        ]
+        found = [row for row in _history(account, wanted, first) if first < row[0] < last]
         if self.page_token is not None:
-            found = beyond(found, [row["id"] for row in found], self.page_token, self.direction)
-        return list(page(found, self.direction, self.page_size))
+            ids = [_id(entry) for _, entry in found]
+            found = beyond(found, ids, self.page_token, self.direction)
+        return [_body(entry) for _, entry in page(found, self.direction, self.page_size)]
+
+
+def _id(entry: Execution | Activity) -> str:
+    return activity_id(entry) if isinstance(entry, Execution) else str(_body(entry)["id"])
+
+
+def _body(entry: Execution | Activity) -> Body:
+    return fill_body(entry) if isinstance(entry, Execution) else activity_body(entry)
 
 
 def add_account(routes: APIRouter, venue: Venue) -> None:
@@ -83,7 +89,7 @@ def add_activities(routes: APIRouter, venue: Venue) -> None:
     async def of_one_type(
         activity_type: str, query: Annotated[ActivitiesQuery, Query()]
     ) -> list[Body]:
-        return query.answer(history(venue.current().account, frozenset({activity_type})))
+        return query.answer(venue.current().account, frozenset({activity_type}))
 
     @routes.get("/v2/account/activities")
     async def of_all_types(query: Annotated[ActivitiesQuery, Query()]) -> list[Body]:
@@ -94,16 +100,22 @@ def add_activities(routes: APIRouter, venue: Venue) -> None:
             wanted = _TRADES if query.category == "trade_activity" else _BESIDE_TRADES
         else:
             wanted = _TRADES | _BESIDE_TRADES
-        return query.answer(history(venue.current().account, wanted))
+        return query.answer(venue.current().account, wanted)
 
 
-def history(account: Account, wanted: frozenset[str]) -> list[_Row]:
-    """Return the account's history of the wanted types, in the order it happened."""
+def _history(account: Account, wanted: frozenset[str], after: datetime) -> list[_Row]:
+    """Return the account's history of the wanted types, in the order it happened.
+
+    Args:
+        after: Of executions, only those later than this.
+    """
     found: list[_Row] = []
+    start = bisect_right(account.executions, after, key=lambda one: one.at)
+    executions = account.executions[start:]
     if "FILL" in wanted:
-        found += [(execution.at, execution) for execution in account.executions]
+        found += [(execution.at, execution) for execution in executions]
     if "FEE" in wanted:
-        found += [(e.at, _fee(account, e)) for e in account.executions if e.fee_ticks]
+        found += [(e.at, _fee(account, e)) for e in executions if e.fee_ticks]
     found += [
         (datetime.combine(activity.on, time(0), UTC), activity)
         for activity in account.activities

@@ -2,8 +2,6 @@
 
 from fastapi import APIRouter
 
-from trading_core.metrics import Metrics
-from trading_core.paper.door.streams.trade_updates import TradeUpdates
 from trading_core.paper.door.trading.accounts import add_account, add_activities
 from trading_core.paper.door.trading.orders import Desk, add_order_queries, add_orders
 from trading_core.paper.door.trading.portfolio import add_portfolio
@@ -12,10 +10,9 @@ from trading_core.paper.door.trading.reference import add_reference
 from trading_core.paper.venue import Venue
 
 
-def trading_routes(venue: Venue, updates: TradeUpdates, metrics: Metrics) -> APIRouter:
-    """Return the routes of the trading API."""
+def trading_routes(venue: Venue, desk: Desk) -> APIRouter:
+    """Return the routes of the trading API, beside the one of new orders."""
     routes = APIRouter()
-    desk = Desk(venue, updates, metrics)
     add_account(routes, venue)
     add_activities(routes, venue)
     add_orders(routes, desk)

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from trading_core.clock import EXCHANGE_ZONE
@@ -12,6 +13,7 @@ from trading_core.paper.orders.refusals import plain
 Body = dict[str, Any]
 
 
+@lru_cache(maxsize=1024)
 def moment(at: datetime | None) -> str | None:
     """Return an instant; market time has no parts of a second."""
     return None if at is None else f"{at:%Y-%m-%dT%H:%M:%SZ}"
@@ -49,6 +51,7 @@ def share_of(part_usd: Decimal, whole_usd: Decimal) -> str:
     return str((part_usd / abs(whole_usd)).quantize(Decimal("0.000001"))) if whole_usd else "0"
 
 
+@lru_cache(maxsize=1024)
 def asset_id(symbol: str) -> str:
     """Return the id of a symbol."""
     return derived_id("asset", symbol)

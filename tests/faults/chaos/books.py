@@ -51,7 +51,7 @@ def assert_equal(core: Core, session: ReplaySession, start_usd: Decimal) -> None
 
 def assert_none_lost(core: Core, session: ReplaySession, fates: Fates) -> None:
     """Require that every order asked for has one fate, and that the records tell the same."""
-    assert len(fates.outcomes) == fates.asked
+    assert len(fates.outcomes) == fates.schedule.taken
     with connect(core.database.app_dsn, application="test") as connection:
         day = orders.of_day(connection, session.account_number, session.date)
     ours = {one.request.client_order_id: one for one in day}

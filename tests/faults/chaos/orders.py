@@ -1,4 +1,8 @@
-"""Two hundred orders a second, each asked for again and again until it has a fate."""
+"""Two hundred orders a second by the clock, each asked for again and again until it has a fate.
+
+The clock does not wait for anybody: while something is down, orders become due all the same, and
+whoever sends has to catch up.
+"""
 
 import random
 import threading
@@ -17,11 +21,54 @@ from trading_core.settings import Settings
 
 PER_SECOND = 200
 _SENDERS = 4
-_BATCH = 10
+# So many orders go in one call: as they become due, and more when there is something to catch up.
+_BATCH, _BATCH_MAX = 10, 60
 # Refusals that are none: the order may be asked for again once what was gone is back.
 _PASSING = {"DATABASE_UNAVAILABLE", "LIMITS_NOT_LOADED"}
 
 Signal = dict[str, Any]
+
+
+class Schedule:
+    """Hands out orders as they become due, each to one sender, until it is ended."""
+
+    def __init__(self, symbols: tuple[str, ...]) -> None:
+        self._symbols = symbols
+        self._dice = random.Random(1)
+        self._turn = threading.Lock()
+        self._began_seconds = stopwatch_seconds()
+        self._ended_seconds: float | None = None
+        self.taken = 0
+
+    @property
+    def lasted_seconds(self) -> float:
+        """How long orders have become due."""
+        return (self._ended_seconds or stopwatch_seconds()) - self._began_seconds
+
+    @property
+    def due(self) -> int:
+        """How many orders have become due: what was offered."""
+        return int(self.lasted_seconds * PER_SECOND)
+
+    @property
+    def waiting(self) -> int:
+        """How many of them no sender has taken yet."""
+        return self.due - self.taken
+
+    def end(self) -> None:
+        """Let nothing more become due, and hand nothing more out."""
+        self._ended_seconds = stopwatch_seconds()
+
+    def take(self) -> list[Signal]:
+        """Wait for orders that are due and return them; none when it has ended."""
+        while self._ended_seconds is None:
+            with self._turn:
+                number = min(self.waiting, _BATCH_MAX)
+                if number >= _BATCH:
+                    first, self.taken = self.taken, self.taken + number
+                    return [a_signal(self._dice, self._symbols, first + i) for i in range(number)]
+            pause(seconds(_BATCH / PER_SECOND / 5))
+        return []
 
 
 @dataclass
@@ -30,47 +77,44 @@ class Fates:
 
     Attributes:
         outcomes: The executor's last word by client order id.
-        asked: How many signals were made.
-        up_seconds: Time in which batches were answered.
+        repeats: How often a call was made again.
+        answered_at: When each had its fate.
     """
 
+    schedule: Schedule
     outcomes: dict[str, dict[str, Any]] = field(default_factory=dict)
-    asked: int = 0
     repeats: int = 0
-    lasted_seconds: float = 0.0
     answered_at: deque[float] = field(default_factory=deque)
 
     @property
-    def per_second(self) -> float:
-        """Orders with a fate per second over the whole time, outages included."""
-        return len(self.outcomes) / self.lasted_seconds
+    def offered_per_second(self) -> float:
+        """Orders that became due per second."""
+        return self.schedule.due / self.schedule.lasted_seconds
 
     @property
-    def per_second_when_up(self) -> float:
-        """The median over the seconds in which any order had its fate."""
+    def per_second(self) -> float:
+        """Orders that had their fate per second over the whole time, outages included."""
+        return len(self.outcomes) / self.schedule.lasted_seconds
+
+    def per_second_when_up(self) -> list[int]:
+        """Return how many had their fate in each second in which any had, fewest first."""
         counts: dict[int, int] = {}
         for at in self.answered_at:
             counts[int(at)] = counts.get(int(at), 0) + 1
-        ordered = sorted(counts.values())
-        return ordered[len(ordered) // 2] if ordered else 0.0
+        return sorted(counts.values())
 
 
 @contextmanager
 def orders_flowing(settings: Settings, session: ReplaySession, now: "Now") -> Iterator[Fates]:
-    """Send orders for the length of a block; when it is left, every one has its fate."""
-    fates, left = Fates(), threading.Event()
-    began = stopwatch_seconds()
-    threads = [
-        threading.Thread(target=_work, args=(settings, session, now, fates, left, number))
-        for number in range(_SENDERS)
-    ]
+    """Have orders sent for the length of a block; when it is left, each taken has its fate."""
+    fates = Fates(Schedule(session.symbols))
+    threads = [threading.Thread(target=_work, args=(settings, now, fates)) for _ in range(_SENDERS)]
     for thread in threads:
         thread.start()
     try:
         yield fates
     finally:
-        fates.lasted_seconds = stopwatch_seconds() - began
-        left.set()
+        fates.schedule.end()
         for thread in threads:
             thread.join(timeout=120)
 
@@ -82,26 +126,10 @@ class Now:
     moment: datetime
 
 
-def _work(
-    settings: Settings,
-    session: ReplaySession,
-    now: Now,
-    fates: Fates,
-    left: threading.Event,
-    number: int,
-) -> None:
-    dice = random.Random(number)
-    every_seconds = _BATCH * _SENDERS / PER_SECOND
-    due, sequence = stopwatch_seconds(), number * 1_000_000
+def _work(settings: Settings, now: Now, fates: Fates) -> None:
     with Peer(settings, "trade_executor", answer_within=seconds(15)) as executor:
-        while not left.is_set():
-            signals = [a_signal(dice, session.symbols, sequence + i) for i in range(_BATCH)]
-            sequence += _BATCH
-            fates.asked += _BATCH
+        while signals := fates.schedule.take():
             _until_answered(executor, fates, now.moment, signals)
-            # What an outage cost is not made up for: two hundred a second, no more.
-            due = max(due + every_seconds, stopwatch_seconds())
-            pause(seconds(max(0.0, due - stopwatch_seconds())))
 
 
 def _until_answered(executor: Peer, fates: Fates, now: datetime, signals: list[Signal]) -> None:

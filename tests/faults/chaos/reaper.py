@@ -21,6 +21,9 @@ EXECUTOR, EXCHANGE, POSTGRES, REDIS = "trade_executor", "paper_exchange", "postg
 VICTIMS = (EXECUTOR, EXCHANGE, POSTGRES, REDIS)
 # So many orders have their fate between two deaths: each death comes into full traffic.
 _ORDERS_BETWEEN = 60
+# After that the next death waits until what was due meanwhile is made up for, but not for long.
+_MADE_UP_WITHIN = seconds(1.5)
+_WAITING_MOST = 40
 _MINUTE_EVERY_SECONDS = 1.0
 _FAULTS_EVERY_SECONDS = 0.7
 
@@ -47,6 +50,11 @@ def kill_in_turn(
                 every=seconds(0.01),
             )
             assert flowing, core.log(EXECUTOR)[-4000:]
+            poll(
+                lambda: fates.schedule.waiting <= _WAITING_MOST,
+                within=_MADE_UP_WITHIN,
+                every=seconds(0.01),
+            )
             if victim == POSTGRES:
                 database.kill()
                 database.start()

@@ -103,6 +103,7 @@ def test_killed_in_turn_at_two_hundred_orders_a_second_both_sides_agree(desk: De
         kill_in_turn(desk.core, desk.database, fates, storm, ROUNDS)
     told(fates, storm)
 
+    assert fates.offered_per_second == pytest.approx(PER_SECOND, rel=0.01)
     assert poll(lambda: desk.settled(now), within=seconds(120), every=seconds(1))
     assert storm.kills == dict.fromkeys(VICTIMS, ROUNDS)
     books.assert_equal(desk.core, desk.session, START_USD)
@@ -112,9 +113,12 @@ def test_killed_in_turn_at_two_hundred_orders_a_second_both_sides_agree(desk: De
 
 def told(fates: Fates, storm: Storm) -> None:
     """Print what the storm came to: figures of this machine at this moment."""
+    schedule, when_up = fates.schedule, fates.per_second_when_up()
     sys.stdout.write(
-        f"\n{len(fates.outcomes)} orders in {fates.lasted_seconds:.0f} s, asked for again"
-        f" {fates.repeats} times; wanted {PER_SECOND} a second, were {fates.per_second:.0f} over"
-        f" all, {fates.per_second_when_up:.0f} in the median second that answered any;"
+        f"\n{schedule.due} orders offered in {schedule.lasted_seconds:.0f} s,"
+        f" {fates.offered_per_second:.0f} a second; {len(fates.outcomes)} had their fate,"
+        f" {fates.per_second:.0f} a second with all outages; in seconds that answered any:"
+        f" median {when_up[len(when_up) // 2]}, best {when_up[-1]}; {schedule.waiting} still"
+        f" waited for a sender at the end; calls made again {fates.repeats};"
         f" kills {dict(storm.kills)}, faults {dict(storm.faults)}\n"
     )

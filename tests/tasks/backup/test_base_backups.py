@@ -199,7 +199,9 @@ def test_a_bucket_that_is_gone_is_told_and_one_that_forgot_is_filled_again(
     assert len(vault.bucket.keys(f"base/{ID}/")) == len(entry.files) + 1
 
 
-def test_old_backups_go_and_two_good_ones_stay(vault: BaseVault, run: Run) -> None:
+def test_old_backups_go_and_two_good_ones_stay(
+    vault: BaseVault, server: CopiedServer, run: Run
+) -> None:
     ids = [f"{ID}-{number}" for number in range(4)]
     first = ensure_base_backup_taken.fn(vault, ids[0]).value
     assert first is not None
@@ -211,6 +213,8 @@ def test_old_backups_go_and_two_good_ones_stay(vault: BaseVault, run: Run) -> No
     with vault.operations.transaction() as connection:
         until = SystemClock().now() + timedelta(days=1)
         base_backups.hold(connection, ids[0], "a restore", until)
+    # It would put back what it was copying: what goes at once here is kept for days in life.
+    server.stop_archive()
     removed = ensure_old_backups_removed.fn(vault, at_once)
     emptied = ensure_old_copies_removed.fn(vault, at_once)
 
@@ -222,6 +226,7 @@ def test_old_backups_go_and_two_good_ones_stay(vault: BaseVault, run: Run) -> No
     assert entry.removed_because == f"older than 0 days, {ids[3]} is good"
     assert ensure_old_backups_removed.fn(vault, at_once).did is Did.NOTHING
     assert ensure_old_copies_removed.fn(vault, at_once).did is Did.NOTHING
+    server.start_archive()
 
 
 def test_a_rehearsal_takes_nothing(vault: BaseVault, rehearsal: Run) -> None:

@@ -149,6 +149,8 @@ class Door:
         headers = {
             "APCA-API-KEY-ID": pair.key_id,
             "APCA-API-SECRET-KEY": pair.secret_key.get_secret_value(),
+            "Accept": "application/json",
+            "Content-Type": "application/json",
         }
         target = request.path + request.query
         try:

@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
@@ -25,6 +25,8 @@ from trading_core.errors import ConfigurationError, NotVerified
 SUPERUSER = "postgres"
 TRADING = "postgres"
 OPERATIONS = "operations_db"
+# The server's own count of statements and of the time each takes.
+STATEMENT_COUNTS = "pg_stat_statements"
 _CONNECTIONS_MAX = 200
 _NEIGHBOURS = """host all all samenet scram-sha-256
 host replication all samenet scram-sha-256
@@ -89,6 +91,12 @@ class Cluster:
             # A receiver of the log that is gone must not fill the server's disk.
             "max_slot_wal_keep_size": _SLOT_WAL_KEPT_MAX,
         }
+        if self.binaries.has_module(STATEMENT_COUNTS):
+            # What a role's password is set by is a statement too, and must not be kept in words.
+            options |= {
+                "shared_preload_libraries": STATEMENT_COUNTS,
+                f"{STATEMENT_COUNTS}.track_utility": "off",
+            }
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         return (str(self.binaries.program("postgres")), "-D", str(self.data_dir), *settings)
 
@@ -210,9 +218,20 @@ def answers(dsn: str) -> bool:
 
 @contextmanager
 def running(
-    root: Path, port: int, host: str = "127.0.0.1", binaries: Binaries | None = None
+    root: Path,
+    port: int,
+    host: str = "127.0.0.1",
+    binaries: Binaries | None = None,
+    options: Sequence[str] = (),
 ) -> Iterator[Cluster]:
     """Run a server for the length of a `with` block; its data goes with it, its log stays.
+
+    Args:
+        root: Where its data, its secrets and its log are.
+        port: TCP port.
+        host: Address to listen on.
+        binaries: As `cluster` has it.
+        options: Like "fsync=off"; of two that set the same, the last one holds.
 
     Raises:
         NotVerified: It did not answer within 30 seconds.
@@ -222,7 +241,7 @@ def running(
     log_path = root / "postgres.log"
     with log_path.open("ab") as log:
         process = subprocess.Popen(
-            server.command(),
+            [*server.command(), *(part for one in options for part in ("-c", one))],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

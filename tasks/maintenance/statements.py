@@ -41,7 +41,7 @@ def check_slow_statements(settings: Settings) -> CheckResult:
     with _server(settings) as connection:
         if _is_installed(connection):
             return _counted(connection)
-        return _running(connection)
+        return _running(connection, _is_loaded(connection))
 
 
 @action
@@ -87,12 +87,13 @@ def _counted(connection: Connection) -> CheckResult:
     )
 
 
-def _running(connection: Connection) -> CheckResult:
+def _running(connection: Connection, loaded: bool) -> CheckResult:
     rows = connection.execute(_RUNNING, (_WORDS_SHOWN, _SHOWN)).fetchall()
     longest = max((row[1] for row in rows), default=0.0)
+    lacking = "not readable yet, run review-database" if loaded else "not loaded"
     return CheckResult(
         Verdict.WARN,
-        f"{_EXTENSION} is not loaded: only the {len(rows)} statements running now were seen, the "
+        f"{_EXTENSION} is {lacking}: only the {len(rows)} statements running now were seen, the "
         f"longest for {longest:.1f} s",
         f"{_EXTENSION} in shared_preload_libraries; no statement over {RUNNING_SECONDS_MAX:g} s",
         dict(rows),

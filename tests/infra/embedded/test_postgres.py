@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -64,6 +65,20 @@ def test_it_stores_text_as_utf8_with_checksums_and_syncs(server: Cluster) -> Non
         "fsync": "on",
         "TimeZone": "UTC",
     }
+
+
+def test_it_counts_statements_where_the_module_came_with_it(server: Cluster) -> None:
+    loaded = ask(server.superuser_dsn, "SHOW shared_preload_libraries")
+    has_it = server.binaries.has_module(postgres.STATEMENT_COUNTS)
+    assert loaded == (postgres.STATEMENT_COUNTS if has_it else "")
+
+
+def test_programs_without_the_module_are_not_asked_to_load_it(fresh: Cluster) -> None:
+    bare = replace(fresh.binaries, directory=fresh.root / "bin")
+    assert not [one for one in replace(fresh, binaries=bare).command() if "preload" in one]
+    (fresh.root / "lib").mkdir()
+    (fresh.root / "lib" / "pg_stat_statements.so").touch()
+    assert [one for one in replace(fresh, binaries=bare).command() if "preload" in one]
 
 
 def test_it_listens_on_loopback_only_and_on_no_unix_socket(server: Cluster) -> None:

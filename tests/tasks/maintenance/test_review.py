@@ -90,36 +90,54 @@ def settings_of(root: Path, dsn: str) -> Settings:
 
 
 @pytest.mark.usefixtures("run")
-def test_without_the_count_of_statements_the_line_says_so_and_is_not_green(
-    postgres_server: PostgresServer, tmp_path: Path
-) -> None:
-    settings = settings_of(tmp_path, postgres_server.superuser_dsn.get_secret_value())
-    assert not ensure_statements_counted.fn(settings).changed
-    found = check_slow_statements.fn(settings)
+def test_without_the_count_of_statements_the_line_says_so_and_is_not_green(tmp_path: Path) -> None:
+    with postgres.running(tmp_path, free_port(), options=["shared_preload_libraries="]) as server:
+        settings = settings_of(tmp_path, server.superuser_dsn)
+        assert not ensure_statements_counted.fn(settings).changed
+        found = check_slow_statements.fn(settings)
     assert found.verdict is Verdict.WARN
     assert "pg_stat_statements is not loaded" in found.found
 
 
+@pytest.fixture
+def uncounted(postgres_server: PostgresServer, tmp_path: Path) -> Settings:
+    """A server that counts statements, none of them yet, and shows the count to nobody."""
+    if not postgres_server.cluster.binaries.has_module(postgres.STATEMENT_COUNTS):
+        pytest.skip("this PostgreSQL came without its module pg_stat_statements")
+    dsn = postgres_server.superuser_dsn.get_secret_value()
+    with psycopg.connect(dsn, autocommit=True) as link:
+        link.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+        link.execute("SELECT pg_stat_statements_reset()")
+        link.execute("DROP EXTENSION pg_stat_statements")
+    return settings_of(tmp_path, dsn)
+
+
 @pytest.mark.usefixtures("run")
 def test_a_statement_that_is_slow_and_often_called_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    uncounted: Settings, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    port = free_port()
-    cluster = postgres.cluster(tmp_path, "127.0.0.1", port)
-    cluster.create()
-    with (cluster.data_dir / "postgresql.conf").open("a") as file:
-        file.write("shared_preload_libraries = 'pg_stat_statements'\n")
-    with postgres.running(tmp_path, port) as server:
-        settings = settings_of(tmp_path, server.superuser_dsn)
-        assert ensure_statements_counted.fn(settings).changed
-        assert not ensure_statements_counted.fn(settings).changed
-        assert check_slow_statements.fn(settings).verdict is Verdict.PASS
-        with psycopg.connect(server.superuser_dsn, autocommit=True) as link:
-            for _ in range(101):
-                link.execute("SELECT 'often'")
-        # Of a hundred calls that take no time at all, none is slow until the limit says so.
-        assert check_slow_statements.fn(settings).verdict is Verdict.PASS
-        monkeypatch.setattr(statements, "MEAN_MS_MAX", 0.0)
-        found = check_slow_statements.fn(settings)
-        assert found.verdict is Verdict.WARN
-        assert "101 times: SELECT $1" in found.found
+    before = check_slow_statements.fn(uncounted)
+    assert (before.verdict, "not readable yet" in before.found) == (Verdict.WARN, True)
+    assert ensure_statements_counted.fn(uncounted).changed
+    assert not ensure_statements_counted.fn(uncounted).changed
+    assert check_slow_statements.fn(uncounted).verdict is Verdict.PASS
+    with psycopg.connect(postgres_server.superuser_dsn.get_secret_value()) as link:
+        for _ in range(101):
+            link.execute("SELECT 'often'")
+    # Of a hundred calls that take no time at all, none is slow until the limit says so.
+    assert check_slow_statements.fn(uncounted).verdict is Verdict.PASS
+    monkeypatch.setattr(statements, "MEAN_MS_MAX", 0.0)
+    found = check_slow_statements.fn(uncounted)
+    assert found.verdict is Verdict.WARN
+    assert "101 times: SELECT $1" in found.found
+
+
+@pytest.mark.usefixtures("run")
+def test_the_count_keeps_no_password(uncounted: Settings, postgres_server: PostgresServer) -> None:
+    ensure_statements_counted.fn(uncounted)
+    with psycopg.connect(postgres_server.superuser_dsn.get_secret_value()) as link:
+        link.execute("CREATE ROLE passing PASSWORD 'kept-in-words'")
+        link.rollback()
+        kept = link.execute("SELECT query FROM pg_stat_statements").fetchall()
+    assert kept
+    assert not [query for (query,) in kept if "passing" in query]

@@ -127,8 +127,10 @@ def assert_run_as_planned(stack: Stack, plan: str, *, reviews: int, closed: str)
     assert {one.run.state for one in runs} == {"COMPLETED"}, runs
     assert [one.runbook for one in runs] == [
         "pre-market-checklist",
+        *["market-open-checklist"] * 3,
+        "market-hours-review",
         "market-open-checklist",
-        *["market-hours-review"] * reviews,
+        *["market-hours-review"] * (reviews - 1),
         "end-of-day",
     ]
     assert f"{runs[-1].planned.due_at.astimezone(EXCHANGE_ZONE):%H:%M}" == closed

@@ -1,20 +1,20 @@
 """Market-open checklist: the session has begun, and the desk trades as it should.
 
-When:     at the open of every trading day
+When:     at the open of every trading day, and again 5, 15 and 30 minutes after it: so the first
+          trades are followed for half an hour, and no run waits
 Changes:  nothing, unless positions differ from the broker's: then trading is halted and the books
           are compared, each difference a break on record
 If red:   the line says what is wrong. Positions that differ: repair or explain each break, then
           resume-trading. A feed or a service: its alert has started the playbook. Orders that fail,
           errors and slowness are warnings here; watch-errors tells whether they stay
-Covers:   HLT-17
-Partly:   DAY-02
+Covers:   DAY-02, HLT-17
 """
 
 from prefect import flow
 
 from flows.data.reconcile import reconcile
 from flows.desk import open_run
-from tasks.closing.positions import check_overnight_positions
+from tasks.closing.positions import check_positions_agree
 from tasks.health.feeds import check_data_feeds
 from tasks.health.orders import check_order_flow, check_pending_orders
 from tasks.health.performance import check_error_rate, check_latency
@@ -24,8 +24,9 @@ from tasks.people.findings import notify_checklist
 from tasks.services.processes import check_services
 from tasks.trading.broker import check_broker_account
 from tasks.trading.core import check_circuit_breaker, ensure_trading_halted
+from tasks.trading.first_orders import check_first_orders
 
-ADVICE = ("first orders", "pending orders", "errors", "latency")
+ADVICE = ("first orders", "order flow", "pending orders", "errors", "latency")
 HALTED = "positions differ from the broker's at the open"
 
 
@@ -47,8 +48,9 @@ def market_open_checklist(dry_run: bool = False, requested_by: str = "on-call") 
             "circuit breaker": check_circuit_breaker.submit(core),
             "data feeds": check_data_feeds.submit(core, broker),
             "risk limits and P&L": check_risk_limits.submit(core, database),
-            "positions": check_overnight_positions.submit(broker, database),
-            "first orders": check_order_flow.submit(desk.settings),
+            "positions": check_positions_agree.submit(broker, database),
+            "first orders": check_first_orders.submit(broker, database),
+            "order flow": check_order_flow.submit(desk.settings),
             "pending orders": check_pending_orders.submit(desk.settings),
             "errors": check_error_rate.submit(desk.settings),
             "latency": check_latency.submit(desk.settings),

@@ -128,12 +128,8 @@ def _times(line: Line, day: date, session: SessionHours | None) -> Iterator[tupl
         yield f"{rhythm.at:%H:%M}", moment.astimezone(UTC)
     elif isinstance(rhythm, AtBell) and session is not None:
         bell_at = session.opens_at if rhythm.bell is Bell.OPEN else session.closes_at
-        offset = rhythm.offset
-        while offset == rhythm.offset or bell_at + offset < session.closes_at:
+        for offset in rhythm.offsets(session.closes_at - bell_at):
             yield f"{rhythm.bell}{_signed(offset)}", bell_at + offset
-            if rhythm.every is None:
-                return
-            offset += rhythm.every
 
 
 def _signed(offset: timedelta) -> str:

@@ -5,7 +5,7 @@ the runbook plan-session; so is what hangs on the clock of the day, which is rig
 on which the clocks change as well. Only what runs round the clock is a cron line of Prefect's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from enum import StrEnum
@@ -24,16 +24,35 @@ class AtBell:
 
     Attributes:
         every: Again after each such time, until the close.
+        again: Again so long after the bell, in rising order, as far as it is before the close.
     """
 
     bell: Bell
     offset: timedelta = timedelta(0)
     every: timedelta | None = None
+    again: tuple[timedelta, ...] = ()
 
     def __str__(self) -> str:
         if self.every is not None:
             return f"every {in_words(self.every)} from {self._point()} to the close"
+        if self.again:
+            *times, last = [f"{int(one.total_seconds()) // 60}" for one in self.again]
+            after = f"{', '.join(times)} and {last}" if times else last
+            return f"{self._point()}, again {after} min after it"
         return self._point()
+
+    def offsets(self, length: timedelta) -> Iterator[timedelta]:
+        """Yield how long after the bell it runs, each time.
+
+        Args:
+            length: From the bell to the close: what repeats ends before it.
+        """
+        yield self.offset
+        yield from (one for one in self.again if one < length)
+        following = self.offset + self.every if self.every is not None else length
+        while self.every is not None and following < length:
+            yield following
+            following += self.every
 
     def _point(self) -> str:
         if not self.offset:

@@ -84,7 +84,8 @@ TIMETABLE: tuple[Line, ...] = (
     ),
     Line(
         "market-open-checklist",
-        AtBell(Bell.OPEN),
+        # The first trades are followed for half an hour; no run waits for them.
+        AtBell(Bell.OPEN, again=(minutes(5), minutes(15), minutes(30))),
         window=minutes(25),
         late=Late.SKIP,
         ids=("SCH-02",),

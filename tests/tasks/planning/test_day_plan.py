@@ -70,6 +70,18 @@ def test_on_a_half_day_the_reviews_end_and_the_day_closes_three_hours_earlier() 
     assert wall_times(plan, "end-of-day") == [time(13, 5)]
 
 
+def test_the_first_trades_are_followed_for_half_an_hour_as_far_as_there_is_a_session(
+    tmp_path: Path,
+) -> None:
+    plan = plan_day(date(2026, 11, 25), CALENDAR)
+    times = [time(9, 30), time(9, 35), time(9, 45), time(10)]
+    assert wall_times(plan, "market-open-checklist") == times
+
+    hours = "date = 2026-11-25\nopen = 09:30:00\nclose = 09:45:00\nreason = 'a short one'\n"
+    short = plan_day(date(2026, 11, 25), firm(tmp_path, f"[[hours]]\n{hours}"))
+    assert wall_times(short, "market-open-checklist") == times[:2]
+
+
 def test_on_a_late_open_everything_of_the_morning_is_later(tmp_path: Path) -> None:
     day = "date = 2026-11-25\nopen = 11:00:00\nclose = 16:00:00\nreason = 'a late open'\n"
     plan = plan_day(date(2026, 11, 25), firm(tmp_path, f"[[hours]]\n{day}"))
@@ -101,7 +113,7 @@ def test_a_day_has_each_run_once_within_itself_and_none_by_a_bell_without_a_sess
         assert bells[0].due_at == session.opens_at - timedelta(minutes=30)
         assert bells[-1].due_at == session.closes_at + timedelta(minutes=5)
         count = -(-(session.length - timedelta(minutes=30)) // timedelta(minutes=30))
-        assert len(bells) == 3 + count
+        assert len(bells) == 6 + count
 
 
 def test_what_a_run_carries_tells_which_it_is() -> None:

@@ -47,6 +47,9 @@ def test_a_rhythm_reads_as_people_say_it() -> None:
     assert str(AtBell(Bell.OPEN, -half_hour)) == "30 min before the open"
     assert str(AtBell(Bell.CLOSE, timedelta(hours=2))) == "2 h after the close"
     assert str(AtBell(Bell.OPEN)) == "at the open"
+    again = (timedelta(minutes=5), half_hour)
+    assert str(AtBell(Bell.OPEN, again=again)) == "at the open, again 5 and 30 min after it"
+    assert str(AtBell(Bell.OPEN, again=again[:1])) == "at the open, again 5 min after it"
     assert str(AtBell(Bell.OPEN, half_hour, half_hour)) == (
         "every 30 min from 30 min after the open to the close"
     )

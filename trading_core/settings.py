@@ -90,6 +90,11 @@ class Settings(BaseSettings):
         default=None,
         description="Base URL of the broker's trading API; absent: the embedded paper exchange.",
     )
+    provider_status_page: str | None = Field(
+        default=None,
+        description="Base URL of the page where the broker tells of its outages; absent: the paper "
+        "exchange's own, and none for another broker.",
+    )
     market_data_endpoint: str | None = Field(
         default=None,
         description="Base URL of the primary provider's REST API; absent: the trading endpoint.",

@@ -1,15 +1,16 @@
 """Health check: everything looked at once, in ten seconds; what is not known is not well.
 
 When:     every five minutes, after every start, deploy or restore, and when in doubt; detailed adds
-          uptimes, memory, metrics, every indicator, latency, volumes and configuration
+          uptimes, memory, metrics, every indicator, latency, volumes, configuration and the
+          broker in full
 Changes:  nothing; detailed writes an object into the bucket, reads it and removes it
 If red:   the line says what was found and what was expected. A service: service-crashed or
           restart-service; the database: restore-database only when rows are wrong; the feed:
           market-data-disconnected; a red line in market hours that nobody understands: trading-halt
-Covers:   HLT-01, HLT-02, HLT-03, HLT-04, HLT-05, HLT-06, HLT-07, HLT-08, HLT-10, HLT-18, HLT-21,
-          HLT-19, HLT-24, HLT-25, HLT-26, HLT-27, HLT-28, HLT-29, OBJ-18, GAP-04, GAP-05, GAP-12,
-          GAP-13
-Partly:   HLT-11, HLT-13, HLT-20, HLT-30
+Covers:   HLT-01, HLT-02, HLT-03, HLT-04, HLT-05, HLT-06, HLT-07, HLT-08, HLT-10, HLT-13, HLT-18,
+          HLT-19, HLT-21, HLT-24, HLT-25, HLT-26, HLT-27, HLT-28, HLT-29, OBJ-18, GAP-04, GAP-05,
+          GAP-12, GAP-13
+Partly:   HLT-11, HLT-20, HLT-30
 """
 
 from datetime import timedelta
@@ -18,6 +19,12 @@ from prefect import flow
 from prefect.futures import PrefectFuture
 
 from flows.desk import Desk, open_run
+from tasks.health.broker import (
+    check_buying_power,
+    check_executor_view,
+    check_provider_status,
+    check_request_headroom,
+)
 from tasks.health.configuration import check_configuration
 from tasks.health.database import check_database_load
 from tasks.health.dependencies import check_dependencies
@@ -48,6 +55,9 @@ from tasks.people.findings import notify_checklist
 WITHIN = timedelta(seconds=60)
 NEEDS = {
     "portfolio value": ("dependencies",),
+    "executor's account": ("services", "dependencies"),
+    "buying power": ("services", "dependencies"),
+    "requests left": ("services", "dependencies"),
     "exposure": ("services", "dependencies"),
     "pending orders": ("services", "dependencies"),
 }
@@ -98,6 +108,10 @@ def _details(desk: Desk) -> dict[str, PrefectFuture[CheckResult]]:
         "uptimes": check_uptimes.submit(settings),
         "links": check_links.submit(settings),
         "market data": check_market_data_service.submit(settings, desk.core, desk.broker),
+        "provider status": check_provider_status.submit(settings),
+        "executor's account": check_executor_view.submit(settings, desk.broker),
+        "buying power": check_buying_power.submit(desk.core, desk.broker, desk.database),
+        "requests left": check_request_headroom.submit(settings),
         "order flow": check_order_flow.submit(settings),
         "latency": check_latency.submit(settings),
         "API answers": check_api_answers.submit(settings),

@@ -3,10 +3,11 @@
 When:     the alert MarketDataDisconnected starts it; or by hand, when prices stand still
 Changes:  opens an incident; halts trading unless the backup feed works; restarts market_data once
           when the provider answers and we are not connected; listens to the backup while the
-          primary is away, collects, and fills the minutes that were missed. Never resumes trading
+          primary is away, collects, fills the minutes that were missed and validates them. Never
+          resumes trading, and leaves the way back to the primary to switch-data-feed
 If red:   it could not say how things stand: look with `tradeops status`, then run it again
-Covers:   ALR-03, A2P-02
-Partly:   INC-00, INC-02, RTE-10, REP-10
+Covers:   ALR-03, A2P-02, INC-02
+Partly:   INC-00, RTE-10, REP-10
 """
 
 from typing import Any
@@ -15,11 +16,14 @@ from prefect import flow
 
 from flows.desk import Desk, open_run
 from tasks.data.outage import (
+    check_outage_valid,
     ensure_outage_collected,
     ensure_outage_filled,
     ensure_working_feed_chosen,
 )
+from tasks.health.broker import check_provider_status
 from tasks.health.feeds import check_data_feeds, ensure_feed_connected
+from tasks.health.redis import check_bars_published
 from tasks.incidents.crashes import check_last_words, check_process
 from tasks.incidents.record import (
     ensure_findings_recorded,
@@ -61,6 +65,8 @@ def market_data_disconnected(
             "our side": check_process.submit(desk.processes, "market_data"),
             "feeds": check_data_feeds.submit(core, desk.broker),
             "provider": check_broker_account.submit(desk.broker),
+            "provider status": check_provider_status.submit(settings),
+            "bars published": check_bars_published.submit(settings),
             "last words": check_last_words.submit(desk.processes, "market_data"),
         }
         findings = notify_findings(settings, operations, collect(asked))
@@ -68,6 +74,7 @@ def market_data_disconnected(
         # Act.
         ensure_findings_recorded(operations, findings)
         standing = confirmed({"contained": contained} | _bring_data_back(desk))
+        standing += collect({"bars valid": check_outage_valid.submit(desk.history())})
         ensure_incident_settled(operations, core, standing, OTHERWISE)
         return notify_standing(settings, operations)
 

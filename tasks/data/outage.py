@@ -3,7 +3,8 @@
 from tasks.data.feed import MarketDataControl, change_of_feed, collecting
 from tasks.data.gaps import filling
 from tasks.data.history import BarHistory
-from tasks.kernel import Change, Unchanged, action
+from tasks.data.validation import judged
+from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check
 from trading_core.bars.backfill import FilledDay
 from trading_core.broker.contract import TradingApi
 from trading_core.errors import CheckFailed
@@ -44,3 +45,12 @@ def ensure_outage_filled(
 ) -> Change[list[FilledDay]] | Unchanged[list[FilledDay]]:
     """Fill the day's missing minutes from the feed that is listened to."""
     return filling(history, data.status().active, wanted=history.has_bars())
+
+
+@check
+def check_outage_valid(history: BarHistory) -> CheckResult:
+    """Validate the day's bars, those just filled among them (INC-02, DAT-03)."""
+    if not history.has_bars():
+        words = "no bar of the day is stored yet: nothing to validate"
+        return CheckResult(Verdict.WARN, words, "bars that make sense")
+    return judged(history)

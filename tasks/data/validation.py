@@ -22,11 +22,7 @@ CLOSE_APART_RATIO_MAX = 0.005
 @check
 def check_bars_valid(history: BarHistory) -> CheckResult:
     """Look for what is impossible, twice, out of order, or sticks out; splits considered."""
-    bars = history.frame()
-    found = validate(bars, history.splits())
-    if bars.empty:
-        return CheckResult(Verdict.UNKNOWN, "no bars of these days", "bars to look at")
-    return _judged(found, len(bars), "bars that make sense")
+    return judged(history)
 
 
 @check
@@ -62,6 +58,15 @@ def notify_bar_findings(history: BarHistory) -> None:
         for one in found[:_SHOWN_MAX]
     ]
     show_table(f"{current_run().runbook}-findings", rows, f"{len(found)} findings (UTC)")
+
+
+def judged(history: BarHistory) -> CheckResult:
+    """Return what validation says of the bars there are."""
+    bars = history.frame()
+    found = validate(bars, history.splits())
+    if bars.empty:
+        return CheckResult(Verdict.UNKNOWN, "no bars of these days", "bars to look at")
+    return _judged(found, len(bars), "bars that make sense")
 
 
 def _judged(found: list[Finding], bars: int, expected: str) -> CheckResult:

@@ -63,12 +63,18 @@ class FakeBroker:
         on_update: Hears what happens to orders, as the stream would tell.
     """
 
-    def __init__(self, quotes: Mapping[str, Quote], cash_usd: Decimal = Decimal(100_000)) -> None:
+    def __init__(
+        self,
+        quotes: Mapping[str, Quote],
+        cash_usd: Decimal = Decimal(100_000),
+        account_number: str = "PA7777777",
+    ) -> None:
         self.faults = Faults()
         self.now = NOW
         self.submissions: list[OrderRequest] = []
         self.activities: list[Activity] = []
         self.on_update: Callable[[TradeUpdate], None] = lambda update: None
+        self._account_number = account_number
         self._quotes = dict(quotes)
         self._start_usd = cash_usd
         self._moved_usd = Decimal(0)
@@ -101,7 +107,7 @@ class FakeBroker:
         )
         return self._answer(
             Account(
-                account_number="PA7777777",
+                account_number=self._account_number,
                 status="ACTIVE",
                 cash_usd=self._cash_usd(),
                 equity_usd=to_cents(equity_usd),

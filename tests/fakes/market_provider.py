@@ -84,7 +84,7 @@ class FakeProvider:
         return {bar.symbol: _quote_after(bar) for bar in self._ended(symbols)}
 
     def usage(self) -> Usage:
-        return Usage(self._requests, self._refused, self._wait_seconds)
+        return Usage(self._requests, self._requests, self._refused, self._wait_seconds)
 
     def _ended(self, symbols: Sequence[str]) -> list[Bar]:
         now = self.now

@@ -4,6 +4,7 @@
 the rest of the service knows is `Provider`.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -18,6 +19,9 @@ from trading_core.domain.market import Bar, Halt, Quote
 from trading_core.lockstep import MINUTE
 
 _T = TypeVar("_T")
+# As many as may be asked in a minute at most.
+_ASKED_KEPT = 10_000
+_MINUTE_SECONDS = 60.0
 OnNews = Callable[[Bar | Quote], None]
 OnHalt = Callable[[Halt], None]
 
@@ -27,11 +31,13 @@ class Usage:
     """How a provider's REST door was used since the service started.
 
     Attributes:
+        requests_last_minute: Of the requests, those of the last minute by our wall clock.
         refused: Of the requests, those that were answered with 429.
         wait_seconds: How long it asks us to stay away from now on; 0: it does not.
     """
 
     requests: int
+    requests_last_minute: int
     refused: int
     wait_seconds: float
 
@@ -119,6 +125,7 @@ class AlpacaProvider:
         self._sound_at_seconds = stopwatch_seconds()
         self._requests = self._refused = 0
         self._wait_until_seconds = 0.0
+        self._asked_at_seconds: deque[float] = deque(maxlen=_ASKED_KEPT)
 
     @property
     def connected(self) -> bool:
@@ -163,8 +170,11 @@ class AlpacaProvider:
 
     def usage(self) -> Usage:
         """See `Provider`."""
-        left_seconds = max(0.0, self._wait_until_seconds - stopwatch_seconds())
-        return Usage(self._requests, self._refused, round(left_seconds, 3))
+        now_seconds = stopwatch_seconds()
+        left_seconds = max(0.0, self._wait_until_seconds - now_seconds)
+        with self._turn:
+            lately = sum(now_seconds - at <= _MINUTE_SECONDS for at in self._asked_at_seconds)
+        return Usage(self._requests, lately, self._refused, round(left_seconds, 3))
 
     def _hear(self, news: Bar | Quote) -> None:
         self._mark_sound()
@@ -180,6 +190,7 @@ class AlpacaProvider:
     def _counted(self, ask: Callable[[], _T]) -> _T:
         with self._turn:
             self._requests += 1
+            self._asked_at_seconds.append(stopwatch_seconds())
         try:
             return ask()
         except RateLimited as error:

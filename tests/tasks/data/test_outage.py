@@ -1,14 +1,17 @@
 """With one feed gone the other is listened to; what was missed is filled from it."""
 
+from dataclasses import replace
+
 import pytest
 
 from tasks.data.history import Asked
 from tasks.data.outage import (
+    check_outage_valid,
     ensure_outage_collected,
     ensure_outage_filled,
     ensure_working_feed_chosen,
 )
-from tasks.kernel import Did, Run
+from tasks.kernel import Did, Run, Verdict
 from tests.fakes.feed_control import FakeFeedControl
 from tests.fakes.ledger import MemoryLedger
 from tests.tasks.data.conftest import Shop
@@ -64,3 +67,18 @@ def test_the_minutes_of_the_outage_are_filled_from_the_feed_in_use(shop: Shop, r
     done = ensure_outage_filled.fn(shop.history(today), data)
     assert done.sentence == "fill 20 missing minutes of 1 symbols on 1 days from backup"
     assert ensure_outage_filled.fn(shop.history(today), data).did is Did.NOTHING
+
+
+def test_what_was_filled_is_validated_and_before_the_first_bar_that_is_a_warning(
+    shop: Shop,
+) -> None:
+    today = Asked(str(TUESDAY))
+    early = check_outage_valid.fn(shop.history(today))
+    assert (early.verdict, "nothing to validate" in early.found) == (Verdict.WARN, True)
+
+    market = [bar for bar in shop.market if bar.started_at.date() == TUESDAY]
+    shop.store(market[1:])
+    assert check_outage_valid.fn(shop.history(today)).verdict is Verdict.PASS
+    shop.store([replace(market[0], high_usd=market[0].low_usd - 1)])
+    broken = check_outage_valid.fn(shop.history(today))
+    assert (broken.verdict, broken.found) == (Verdict.FAIL, "780 bars: 1 ohlc")

@@ -154,6 +154,7 @@ def test_a_429_says_how_long_to_stay_away_and_is_counted(place: Place) -> None:
     assert refused.value.retry_after_seconds == 1.0
     usage = place.provider.usage()
     assert (usage.requests, usage.refused) == (before.requests + 1, before.refused + 1)
+    assert usage.requests_last_minute == before.requests_last_minute + 1
     assert 0 < usage.wait_seconds <= 1
     assert set(place.provider.latest_quotes(SYMBOLS)) == set(SYMBOLS)
 

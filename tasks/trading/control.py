@@ -13,6 +13,8 @@ from typing import Any, Protocol, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from trading_core.clock import seconds
+from trading_core.domain.orders import Side
+from trading_core.domain.shares import Shares
 from trading_core.domain.state import TradingState
 from trading_core.errors import Unreachable
 from trading_core.peers import Peer
@@ -25,6 +27,8 @@ Limits = Mapping[str, Decimal | None]
 # A service may itself wait seconds for a database that does not answer.
 _HEALTH_WITHIN = seconds(10)
 _CONTROL_WITHIN = seconds(20)
+# A halt, the orders, and the wait for their fills, behind another call of the same kind.
+_CLOSING_WITHIN = seconds(60)
 # What a service's /status calls the key of its requests and that of its stream.
 _KEY_WORDS = ("broker_key_id", "stream_key_id", "backup_stream_key_id")
 
@@ -99,6 +103,34 @@ class RunningStrategy:
     config_version: int
 
 
+@dataclass(frozen=True, slots=True)
+class ClosingOrder:
+    """An order that would close a position now, and what that is expected to cost. Dollars."""
+
+    symbol: str
+    side: Side
+    quantity: Shares
+    value_usd: Decimal
+    expected_loss_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class WayOut:
+    """How positions are to be closed.
+
+    Attributes:
+        symbols: Which; None: all.
+        loss_share_max: Of what is sold, what getting out may cost: 0.1 is a tenth.
+    """
+
+    symbols: tuple[str, ...] | None
+    loss_share_max: Decimal
+
+    def covers(self, symbol: str) -> bool:
+        """Whether a position in `symbol` is to be closed."""
+        return self.symbols is None or symbol in self.symbols
+
+
 class Core(Protocol):
     """The trading core.
 
@@ -159,6 +191,29 @@ class Core(Protocol):
     def pause_session(self, reason: str, actor: str) -> None:
         """Let market time stand still."""
         ...
+
+    def positions_booked(self) -> Mapping[str, Shares]:
+        """Return what is held by our own record, by symbol; flat ones left out."""
+        ...
+
+    def closing_orders(self) -> Sequence[ClosingOrder]:
+        """Return the orders that would close every position, sending none."""
+        ...
+
+    def close_positions(self, way: WayOut, reason: str, actor: str) -> None:
+        """Halt trading, take back open orders, close what is held, and look.
+
+        Raises:
+            CheckFailed: The market is closed, or it would cost too much; nothing was sent.
+            NotVerified: The halt cannot be seen, or positions are left.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Booked:
+    symbol: str
+    quantity: Shares
 
 
 class HttpCore:
@@ -263,6 +318,27 @@ class HttpCore:
         """See `Core`."""
         body = {"reason": reason, "actor": actor}
         self._peers["gateway"].post("/api/v1/session/pause", body, within=_CONTROL_WITHIN)
+
+    def positions_booked(self) -> Mapping[str, Shares]:
+        """See `Core`."""
+        told = self._peers["trade_executor"].get("/positions").get("positions")
+        held = _read(list[_Booked], "trade_executor", told)
+        return {one.symbol: one.quantity for one in held}
+
+    def closing_orders(self) -> Sequence[ClosingOrder]:
+        """See `Core`."""
+        answer = self._peers["gateway"].get("/api/v1/positions/liquidation-plan")
+        return _read(list[ClosingOrder], "gateway", answer.get("orders"))
+
+    def close_positions(self, way: WayOut, reason: str, actor: str) -> None:
+        """See `Core`."""
+        body = {
+            "reason": reason,
+            "actor": actor,
+            "max_loss_percent": str(way.loss_share_max),
+            "symbols": None if way.symbols is None else list(way.symbols),
+        }
+        self._peers["gateway"].post("/api/v1/positions/liquidate", body, within=_CLOSING_WITHIN)
 
     def _tell(self, path: str, reason: str, actor: str, fence: int, **more: object) -> None:
         body = {"reason": reason, "actor": actor, "fence": fence, **more}

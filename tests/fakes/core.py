@@ -8,14 +8,19 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from tasks.trading.control import (
+    ClosingOrder,
     FeedStatus,
     RiskStatus,
     RunningStrategy,
     ServiceHealth,
     SymbolFreshness,
+    WayOut,
 )
+from tests.fakes.broker import FakeBroker
+from trading_core.domain.orders import OrderRequest, OrderType, Side
+from trading_core.domain.shares import Shares, size
 from trading_core.domain.state import TradingState
-from trading_core.errors import Unreachable
+from trading_core.errors import CheckFailed, NotVerified, Unreachable
 from trading_core.execution import control
 from trading_core.execution.control import HaltKind, Word
 
@@ -43,6 +48,9 @@ class FakeCore:
         ignores: It answers that all is well, and does nothing.
         words: Every word that reached the switch.
         limits_door: Where changes of the limits go, when they go anywhere.
+        exchange: Where positions are held, when there are any.
+        booked: What the record says is held; None: the same as the exchange.
+        closing_cost_usd: What closing each position is expected to cost.
     """
 
     def __init__(self) -> None:
@@ -63,6 +71,9 @@ class FakeCore:
         self.drives_session = False
         self.keys: dict[str, frozenset[str]] = {}
         self.limits_door: LimitsDoor | None = None
+        self.exchange = FakeBroker({})
+        self.booked: dict[str, Shares] | None = None
+        self.closing_cost_usd = Decimal(1)
 
     def halt(self, reason: str = "drill", kind: HaltKind = HaltKind.HALT) -> None:
         """Halt it, or trip its breaker, as somebody else would."""
@@ -123,6 +134,42 @@ class FakeCore:
     def pause_session(self, reason: str, actor: str) -> None:
         self._hear(f"pause: {reason}")
         self.drives_session = False
+
+    def positions_booked(self) -> Mapping[str, Shares]:
+        self._listen()
+        held = {one.symbol: one.quantity for one in self.exchange.positions()}
+        return held if self.booked is None else self.booked
+
+    def closing_orders(self) -> Sequence[ClosingOrder]:
+        self._listen()
+        return [
+            ClosingOrder(
+                one.symbol,
+                Side.SELL if one.quantity > 0 else Side.BUY,
+                size(one.quantity),
+                abs(one.market_value_usd),
+                self.closing_cost_usd,
+            )
+            for one in self.exchange.positions()
+        ]
+
+    def close_positions(self, way: WayOut, reason: str, actor: str) -> None:
+        self._hear(f"close positions: {reason}")
+        self.trading = control.halted(self.trading, Word(reason, actor, AT), HaltKind.HALT)
+        self.exchange.cancel_all()
+        if not self.exchange.clock().is_open:
+            raise CheckFailed("liquidation: expected an open market", next_step="wait")
+        for order in self.closing_orders():
+            if way.covers(order.symbol) and not self.ignores:
+                number, quantity = len(self.words), int(order.quantity)
+                name = f"liquidation-{order.symbol}-{number}"
+                self.exchange.submit(
+                    OrderRequest(name, order.symbol, order.side, quantity, OrderType.MARKET, None)
+                )
+        if self.drops_answers:
+            raise Unreachable("gateway: expected an answer, was none", next_step="look")
+        if left := [one.symbol for one in self.exchange.positions() if way.covers(one.symbol)]:
+            raise NotVerified(f"liquidation: expected no position, was {left}", next_step="look")
 
     def _listen(self) -> None:
         if self.deaf:

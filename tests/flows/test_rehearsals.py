@@ -36,6 +36,7 @@ GIVEN: Mapping[str, Any] = {
     "break_id": "BRK-000000000000",
     "owner": "operations",
     "file": "trades.csv",
+    "symbol": "ACME",
     "symbols": ("ACME", "BOLT", "CRUX", "DYNE"),
 }
 # Services write these by themselves: the executor's lease, a sign of life, alerts of the hour.

@@ -91,7 +91,9 @@ class Liquidation:
                 f"liquidation: expected an open market, opens at {clock.next_open.isoformat()}",
                 next_step="ask again when it is open, or ask the broker by telephone",
             )
-        return [self._sent(one, account, clock, number) for one in closings]
+        # Our orders are whole: a part of a share stays, and must not keep the others from leaving.
+        whole = [one for one in closings if int(one.quantity)]
+        return [self._sent(one, account, clock, number) for one in whole]
 
     def await_flat(
         self, symbols: Sequence[str] | None, within: timedelta = FLAT_WITHIN
@@ -120,7 +122,7 @@ class Liquidation:
             LIQUIDATION,
             closing.symbol,
             closing.side,
-            int(closing.quantity),  # our orders are whole: a part of a share stays
+            int(closing.quantity),
             OrderType.MARKET,
             None,
             number,

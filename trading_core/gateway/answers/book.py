@@ -1,6 +1,7 @@
 """What is held: by our own record, and as the broker has it."""
 
 from datetime import timedelta
+from threading import Lock
 from typing import Any
 
 from trading_core.broker.client import Broker
@@ -23,6 +24,8 @@ class BookAnswers:
         self._executor = executor
         self._broker = broker
         self._liquidation = Liquidation(Endpoint.of(settings))
+        # Two calls that both saw five shares would sell ten.
+        self._one_at_a_time = Lock()
 
     def handlers(self) -> Handlers:
         """Return what answers which endpoint."""
@@ -60,12 +63,13 @@ class BookAnswers:
             CheckFailed: It would cost more than the call allows, or the market is closed.
         """
         word: CloseWord = call.word
-        report = halt_core(self._settings, HaltRequest(word.reason, word.actor))
-        if not report.confirmed:
-            raise report.unconfirmed()
-        closings = self._liquidation.plan(symbols)
-        require_loss_within(closings, word.max_loss_percent)
-        orders = self._liquidation.send(closings, call.number())
+        with self._one_at_a_time:
+            report = halt_core(self._settings, HaltRequest(word.reason, word.actor))
+            if not report.confirmed:
+                raise report.unconfirmed()
+            closings = self._liquidation.plan(symbols)
+            require_loss_within(closings, word.max_loss_percent)
+            orders = self._liquidation.send(closings, call.number())
         require_flat(self._liquidation.await_flat(symbols, within))
         return {
             "state": report.state,

@@ -1,0 +1,190 @@
+"""Out of the market: what would be sent, what it costs, and seen flat at the broker and by us.
+
+Closing goes through the core's own door, which halts trading and takes back what is open before it
+plans from what the broker says is held. So whatever was sent before, and however often it is done
+again, no order closes more than there is: a position never turns into its opposite.
+"""
+
+from decimal import Decimal
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check, current_run
+from tasks.kernel.evidence import say, show_table, warn
+from tasks.trading.control import Core, WayOut
+from trading_core.broker.contract import HeldPosition, TradingApi
+from trading_core.clock import seconds, stopwatch_seconds
+from trading_core.domain.shares import Shares, size
+from trading_core.errors import CheckFailed, NotVerified
+
+_FLAT_WITHIN = seconds(600)
+_VALUE_EVERY = seconds(5)
+# More than this share of what is sold is a bad moment to sell: said, and not refused (TRD-12).
+_WARN_SHARE = Decimal("0.05")
+
+
+@check
+def check_market_open(broker: TradingApi) -> CheckResult:
+    """See that the market is open: a market order given now would wait for the next opening."""
+    clock = broker.clock()
+    words = f"{'open' if clock.is_open else 'closed'} at {clock.now.isoformat()}"
+    opens = "" if clock.is_open else f", opens at {clock.next_open.isoformat()}"
+    verdict = Verdict.PASS if clock.is_open else Verdict.FAIL
+    return CheckResult(verdict, words + opens, "an open market")
+
+
+@check
+def check_positions_booked(core: Core, broker: TradingApi) -> CheckResult:
+    """Compare the broker's positions, which are the truth, with our own record.
+
+    A difference is told and stops nobody: what the broker says is held is what is closed.
+    """
+    held, booked = _held(broker, None), dict(core.positions_booked())
+    at_broker = {one.symbol: one.quantity for one in held}
+    same = at_broker == booked
+    words = f"{len(held)} positions at the broker"
+    return CheckResult(
+        Verdict.PASS if same else Verdict.WARN,
+        words if same else f"the broker has {_told(at_broker)}, our record {_told(booked)}",
+        "the same positions at the broker and in our record",
+        {"positions": {symbol: str(quantity) for symbol, quantity in at_broker.items()}},
+    )
+
+
+@check
+def check_closing_cost(core: Core, max_loss: float, symbol: str | None = None) -> CheckResult:
+    """Add up what the orders that close positions are expected to cost at this moment's prices."""
+    way = _way_out(max_loss, symbol)
+    orders = [one for one in core.closing_orders() if way.covers(one.symbol)]
+    loss_usd = sum((one.expected_loss_usd for one in orders), Decimal(0))
+    value_usd = sum((one.value_usd for one in orders), Decimal(0))
+    verdict = Verdict.PASS if loss_usd <= value_usd * _WARN_SHARE else Verdict.WARN
+    if loss_usd > value_usd * way.loss_share_max:
+        verdict = Verdict.FAIL
+    rows = [
+        {
+            "symbol": one.symbol,
+            "order": f"{one.side} {one.quantity} at the market",
+            "value_usd": str(one.value_usd),
+            "expected_loss_usd": str(one.expected_loss_usd),
+        }
+        for one in orders
+    ]
+    show_table(f"{current_run().runbook}-orders", rows, "The orders that would be sent")
+    return CheckResult(
+        verdict,
+        f"{len(orders)} orders, expected loss ${loss_usd:,.2f} of ${value_usd:,.2f}",
+        f"at most {way.loss_share_max:.1%}; more than {_WARN_SHARE:.0%} is a warning",
+        {"orders": rows},
+    )
+
+
+@action
+def ensure_positions_closed(
+    core: Core, broker: TradingApi, max_loss: float, reason: str, symbol: str | None = None
+) -> Change[None] | Unchanged[None]:
+    """Close positions at the market, and see them flat at the broker and in our record.
+
+    What is not filled is sent once more; after that its orders are waited for. The plan names every
+    order: an approval holds for these shares and no others.
+
+    Args:
+        max_loss: The share of what is sold that closing may cost: 0.1 is a tenth.
+        symbol: Which position; None: all.
+
+    Raises:
+        NotVerified: The broker is flat, and our record is not.
+        CheckFailed: The market is closed, or closing costs too much; nothing was sent.
+    """
+    way, target = _way_out(max_loss, symbol), symbol or "all"
+    held = _held(broker, way)
+    if held and not any(map(_order_in_words, held)):
+        raise CheckFailed(
+            f"positions: expected whole shares to close, was {held[0].quantity} {held[0].symbol}",
+            next_step="close the part of a share on the broker's own page",
+        )
+    if not held:
+        if booked := _booked(core, way):
+            raise NotVerified(
+                f"positions: expected our record flat as the broker is, was {_told(booked)}",
+                next_step="give the executor a moment, then run reconcile",
+            )
+        return Unchanged(f"no position was held ({target})", target=target)
+    watch = _Watch(core, broker, way)
+    return Change(
+        does=", ".join(filter(None, map(_order_in_words, held))),
+        act=lambda _fence: _close(core, broker, way, reason),
+        holds=watch.is_over,
+        within=_FLAT_WITHIN,
+        target=target,
+        gated=True,
+        facts={"reason": reason, "loss_share_max": str(way.loss_share_max)},
+    )
+
+
+@task(cache_policy=NO_CACHE)
+def notify_result(core: Core, broker: TradingApi) -> None:
+    """Tell what the account is worth after all, and what the day has made."""
+    account, pnl_usd = broker.account(), core.risk().total_pnl_usd
+    made_usd = account.equity_usd - account.last_equity_usd
+    told = "not known" if pnl_usd is None else f"${pnl_usd:,.2f}"
+    say(
+        f"portfolio ${account.equity_usd:,.2f}, {made_usd:+,.2f} since the last close; "
+        f"P&L of the day by our record {told}"
+    )
+
+
+class _Watch:
+    """Looks whether all is closed, and says what the portfolio is worth until it is."""
+
+    def __init__(self, core: Core, broker: TradingApi, way: WayOut) -> None:
+        self._core, self._broker, self._way = core, broker, way
+        self._told_seconds = float("-inf")
+
+    def is_over(self) -> bool:
+        held = {one.symbol: one.quantity for one in _held(self._broker, self._way)}
+        booked = _booked(self._core, self._way)
+        now_seconds = stopwatch_seconds()
+        if (held or booked) and now_seconds - self._told_seconds > _VALUE_EVERY.total_seconds():
+            self._told_seconds = now_seconds
+            value_usd = self._broker.account().equity_usd
+            left = f"left at the broker {_told(held)}, in our record {_told(booked)}"
+            say(f"portfolio ${value_usd:,.2f}, {left}")
+        return not held and not booked
+
+
+def _way_out(max_loss: float, symbol: str | None) -> WayOut:
+    return WayOut(None if symbol is None else (symbol,), Decimal(str(max_loss)))
+
+
+def _close(core: Core, broker: TradingApi, way: WayOut, reason: str) -> None:
+    actor = current_run().actor
+    try:
+        core.close_positions(way, reason, actor)
+    except NotVerified as error:
+        warn(f"once more, for what is left: {error}")
+        try:
+            core.close_positions(way, reason, actor)
+        except NotVerified:
+            # Orders at the exchange may be filled yet; with none there is nothing to wait for.
+            if not broker.orders("open"):
+                raise
+
+
+def _held(broker: TradingApi, way: WayOut | None) -> list[HeldPosition]:
+    return [one for one in broker.positions() if way is None or way.covers(one.symbol)]
+
+
+def _booked(core: Core, way: WayOut) -> dict[str, Shares]:
+    return {name: held for name, held in core.positions_booked().items() if way.covers(name)}
+
+
+def _order_in_words(held: HeldPosition) -> str:
+    """Return the order that closes a position; empty for a part of a share, which has none."""
+    whole, verb = int(size(held.quantity)), "sell" if held.quantity > 0 else "buy back"
+    return f"{verb} {whole} {held.symbol} at the market" if whole else ""
+
+
+def _told(held: dict[str, Shares]) -> str:
+    return ", ".join(f"{quantity} {symbol}" for symbol, quantity in held.items()) or "nothing"

@@ -4,8 +4,8 @@ When:     the first of the month; by hand before anything is bought or moved
 Changes:  keeps the day's sizes, unless clean-up has
 If red:   the disk is full within weeks: see what grows in the table of sizes, and extend the volume
           before it is. Unknown in the first week: a trend needs seven days of sizes
-Covers:   SCH-39
-Partly:   HLT-30, REP-09, DBM-03
+Covers:   SCH-39, HLT-30
+Partly:   REP-09, DBM-03
 """
 
 from prefect import flow

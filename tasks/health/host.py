@@ -1,18 +1,14 @@
 """The machine: processor, memory, disk, and the volumes that matter one by one."""
 
-from pathlib import Path
-
 import psutil
 
 from tasks.health.readings import as_result, measured
 from tasks.kernel import CheckResult, Verdict, check
 from trading_core.clock import seconds
 from trading_core.settings import Settings
-from trading_core.status.probes.host import volume_used
+from trading_core.status.probes.host import volume_used, volumes
 
 _LARGEST = 5
-# What grows on them stops trading, or loses what was promised to be kept (HLT-30).
-_PLACES = ("", "postgres", "operations_db", "backups", "wal", "reports", "logs")
 
 
 @check(within=seconds(5))
@@ -36,12 +32,7 @@ def check_host(settings: Settings) -> CheckResult:
 def check_volumes(settings: Settings) -> CheckResult:
     """Measure how full each volume is that the stack writes to, and what is left of it (HLT-30)."""
     warn_percent = settings.disk_used_percent_max
-    devices: dict[int, Path] = {}
-    for place in _PLACES:
-        path = settings.root / place
-        if path.exists():
-            devices.setdefault(path.stat().st_dev, path)
-    used = {path: max(volume_used(path).values()) for path in devices.values()}
+    used = {path: max(volume_used(path).values()) for path in volumes(settings.root).values()}
     if not used:
         return CheckResult(Verdict.UNKNOWN, f"{settings.root} is not there", "a volume to measure")
     fullest = max(used, key=lambda path: used[path])

@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
+from math import isinf
 from pathlib import Path
 
 import psutil
@@ -14,6 +16,7 @@ from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check,
 from tasks.kernel.evidence import show_table
 from trading_core.clock import seconds
 from trading_core.settings import Settings
+from trading_core.status.probes.host import volumes
 from trading_core.storage.connect import Database, connect
 from trading_core.storage.operations import sizes
 from trading_core.storage.operations.sizes import DAYS_MIN, Trend
@@ -39,7 +42,7 @@ WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
 def ensure_sizes_measured(
     settings: Settings, operations: Database, day: date
 ) -> Change[int] | Unchanged[int]:
-    """Measure and keep a day's sizes: databases, their tables, folders, and the volume's use."""
+    """Measure and keep a day's sizes: databases, their tables, folders, and each volume's use."""
 
     def is_measured() -> bool:
         with operations.transaction() as connection:
@@ -62,23 +65,30 @@ def ensure_sizes_measured(
 
 @check
 def check_room_lasts(settings: Settings, operations: Database, day: date) -> CheckResult:
-    """Tell how many days are left on the volume, at the pace it filled up (HLT-30)."""
-    expected = f"more than {DAYS_LEFT_WARN:g} days left"
-    trend = next((one for one in _trends(settings, operations, day) if one.what == VOLUME), None)
-    free = psutil.disk_usage(str(settings.root)).free
-    left = None if trend is None else trend.days_left(free)
-    if trend is None or trend.day_bytes is None or left is None:
-        days = 0 if trend is None else trend.days
-        found = f"measured over {days} days, {DAYS_MIN} are needed; {free / 1e9:.1f} GB free"
-        return CheckResult(Verdict.UNKNOWN, found, expected, unit=" days")
-    verdict = Verdict.PASS if left > DAYS_LEFT_WARN else Verdict.WARN
-    if left < DAYS_LEFT_MIN:
-        verdict = Verdict.FAIL
-    pace = f"{trend.day_bytes / _MB:+.1f} MB a day, {free / 1e9:.1f} GB free"
-    words = "it does not fill up" if left == float("inf") else f"{left:.0f} days left"
+    """Tell how many days are left on each volume, at the pace it fills up (HLT-30).
+
+    The line is that of the volume which lasts shortest, unless one could not be told.
+    """
+    trends = {one.what: one for one in _trends(settings, operations, day)}
+    rooms = [_room(name, path, trends.get(name)) for name, path in _volumes(settings).items()]
+    evidence = {one.name: f"{one.words}, {one.used_percent:.1f} % used" for one in rooms}
+    told = [one for one in rooms if one.days_left is not None]
+    worst = min(told, key=lambda one: one.days_left or 0.0, default=None)
+    verdict = Verdict.UNKNOWN if worst is None else _graded(worst.days_left)
+    unknown = next((one for one in rooms if one.days_left is None), None)
+    if unknown is not None and verdict is not Verdict.FAIL:
+        verdict, worst = Verdict.UNKNOWN, unknown
     limit = DAYS_LEFT_MIN if verdict is Verdict.FAIL else DAYS_LEFT_WARN
-    value = None if left == float("inf") else left
-    return CheckResult(verdict, f"{words}: {pace}", expected, {}, value, limit, " days")
+    days = None if worst is None else worst.days_left
+    return CheckResult(
+        verdict,
+        "no volume" if worst is None else f"{worst.name}: {worst.words}",
+        f"more than {DAYS_LEFT_WARN:g} days left on each of {len(rooms)} volumes",
+        evidence,
+        None if days is None or isinf(days) else days,
+        limit,
+        " days",
+    )
 
 
 @check
@@ -96,6 +106,41 @@ def check_sizes_kept(settings: Settings, operations: Database, day: date) -> Che
         1,
         " sizes",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """What is left of one volume; no days where the trend is not known yet."""
+
+    name: str
+    days_left: float | None
+    used_percent: float
+    words: str
+
+
+def _room(name: str, path: Path, trend: Trend | None) -> _Room:
+    disk = psutil.disk_usage(str(path))
+    left = None if trend is None else trend.days_left(disk.free)
+    room = f"{disk.free / 1e9:.1f} GB free"
+    if trend is None or trend.day_bytes is None or left is None:
+        days = 0 if trend is None else trend.days
+        words = f"measured over {days} days, {DAYS_MIN} are needed; {room}"
+        return _Room(name, None, disk.percent, words)
+    lasts = "it does not fill up" if isinf(left) else f"{left:.0f} days left"
+    words = f"{lasts}: {trend.day_bytes / _MB:+.1f} MB a day, {room}"
+    return _Room(name, left, disk.percent, words)
+
+
+def _graded(days_left: float | None) -> Verdict:
+    if days_left is None or days_left < DAYS_LEFT_MIN:
+        return Verdict.FAIL
+    return Verdict.PASS if days_left > DAYS_LEFT_WARN else Verdict.WARN
+
+
+def _volumes(settings: Settings) -> dict[str, Path]:
+    """Return a directory on each volume, by what its size is called in the record."""
+    found = volumes(settings.root)
+    return {f"volume of {name}" if name else VOLUME: path for name, path in found.items()}
 
 
 @task(cache_policy=NO_CACHE)
@@ -127,7 +172,7 @@ def _trends(settings: Settings, operations: Database, day: date) -> list[Trend]:
 
 
 def _measured(settings: Settings) -> dict[str, int]:
-    found = {VOLUME: psutil.disk_usage(str(settings.root)).used}
+    found = {name: psutil.disk_usage(str(one)).used for name, one in _volumes(settings).items()}
     for name, owner in _OWNERS.items():
         found |= _of_database(name, settings.secret(owner))
     for folder in _FOLDERS:

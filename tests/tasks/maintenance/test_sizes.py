@@ -1,7 +1,9 @@
 """Sizes are kept once a day; what they tell of the future they tell only when they can."""
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.embedded import secrets
-from tasks.kernel import Verdict
+from tasks.kernel import CheckResult, Verdict
 from tasks.maintenance.sizes import (
     VOLUME,
     check_room_lasts,
@@ -35,6 +37,16 @@ def settings(
     secrets.write(one.secrets_dir, "owner_dsn", owner.get_secret_value())
     secrets.write(one.secrets_dir, "operations_owner_dsn", other.get_secret_value())
     return one
+
+
+@pytest.fixture
+def other_volume(tmp_path: Path) -> Iterator[Path]:
+    """A directory on another volume than the state directory's."""
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("this machine has one volume only")
+    with TemporaryDirectory(dir=memory) as place:
+        yield Path(place)
 
 
 @pytest.mark.usefixtures("run")
@@ -87,6 +99,7 @@ def test_the_days_left_follow_from_the_growth(
 ) -> None:
     class Disk:
         free = 200 * GB
+        percent = 40.0
 
     monkeypatch.setattr(psutil, "disk_usage", lambda _: Disk)
     keep(operations, settings, days=days, growth=growth)
@@ -100,3 +113,43 @@ def test_the_days_left_follow_from_the_growth(
 def test_the_trend_of_a_straight_line_is_its_slope(slope: int, days: int, start: int) -> None:
     points = [(day, start + day * slope) for day in range(days)]
     assert trend_of("x", points).day_bytes == pytest.approx(slope, abs=1e-2, rel=1e-6)
+
+
+@pytest.mark.usefixtures("run")
+def test_each_volume_has_its_own_trend_and_the_one_that_lasts_shortest_is_the_line(
+    settings: Settings, operations: Database, other_volume: Path
+) -> None:
+    (settings.root / "wal").symlink_to(other_volume)
+    free = {
+        VOLUME: psutil.disk_usage(str(settings.root)).free,
+        "volume of wal": psutil.disk_usage(str(other_volume)).free,
+    }
+    lasts = {VOLUME: 400.0, "volume of wal": 50.0}
+
+    def judged_on(last: date, names: list[str]) -> CheckResult:
+        with operations.transaction() as connection:
+            for ago in range(8):
+                pace = {name: int(free[name] / lasts[name]) for name in names}
+                found = {name: 10**15 - ago * one for name, one in pace.items()}
+                sizes.save(connection, settings.site, last - timedelta(days=ago), found)
+        return check_room_lasts.fn(settings, operations, last)
+
+    shortest = judged_on(TODAY, [VOLUME, "volume of wal"])
+    assert (shortest.verdict, shortest.found[:14]) == (Verdict.WARN, "volume of wal:")
+    assert shortest.evidence.keys() == lasts.keys()
+    assert "% used" in str(shortest.evidence[VOLUME])
+    assert shortest.limit == 90
+
+    # Beyond what is looked back at, and so without a trend of the other volume.
+    untold = judged_on(date(2026, 6, 1), [VOLUME])
+    assert (untold.verdict, untold.value) == (Verdict.UNKNOWN, None)
+    assert untold.found.startswith("volume of wal: measured over 0 days")
+
+    # One that is nearly full must not hide behind one that is not known.
+    lasts[VOLUME] = 10.0
+    assert judged_on(date(2026, 9, 1), [VOLUME]).verdict is Verdict.FAIL
+
+    ensure_sizes_measured.fn(settings, operations, date(2026, 12, 1))
+    with operations.transaction() as connection:
+        kept = sizes.trends(connection, "primary", date(2026, 12, 1), 9)
+    assert lasts.keys() <= {one.what for one in kept}

@@ -11,6 +11,8 @@ from trading_core.status.indicators import Figure, Measured
 
 NAMES = ("cpu_used_percent", "memory_used_percent", "disk_used_percent")
 _LOOK_SECONDS = 0.3
+# What grows on them stops trading, or loses what was promised to be kept (HLT-30).
+_PLACES = ("postgres", "operations_db", "backups", "wal", "reports", "logs")
 
 
 def measure(settings: Settings) -> Mapping[str, Measured]:
@@ -20,6 +22,19 @@ def measure(settings: Settings) -> Mapping[str, Measured]:
         "memory_used_percent": Figure(psutil.virtual_memory().percent),
         "disk_used_percent": _fullest(settings.root),
     }
+
+
+def volumes(root: Path) -> dict[str, Path]:
+    """Return a directory on each volume that the stack writes to, by its name below `root`.
+
+    The first is `root` itself, whose name is empty; what is not there has no volume.
+    """
+    found: dict[int, tuple[str, Path]] = {}
+    for name in ("", *_PLACES):
+        path = root / name
+        if path.exists():
+            found.setdefault(path.stat().st_dev, (name, path))
+    return dict(found.values())
 
 
 def volume_used(root: Path) -> dict[str, float]:

@@ -143,6 +143,36 @@ def ensure_breaker_open(
 
 
 @action
+def ensure_emergency_shutdown(
+    settings: Settings, core: Core, reason: str, places: Places
+) -> Change[HaltReport] | Unchanged[HaltReport]:
+    """Enter the mode emergency_shutdown, in which nothing is sent, resumed or configured.
+
+    As with a halt, an executor that does not answer finds it on the disk and is in it from its
+    start on.
+    """
+    state = _state_or_none(core)
+    if state is not None and _is_shut_down(state):
+        return Unchanged(f"the mode was {state.mode}, by {state.actor}: {state.reason}")
+    run = current_run()
+    request = HaltRequest(reason, run.actor, "emergency_shutdown")
+
+    def holds() -> bool:
+        left = halt_request.pending(settings.root)
+        # A request of before, which only halts, is not this one. None: it is taken, or brought.
+        is_ours = left is None or left.kind == request.kind
+        return is_ours and _holds(settings, core, _is_shut_down, places)
+
+    return Change(
+        does="enter the mode emergency_shutdown",
+        act=lambda fence: _halt(settings, request, fence, places),
+        holds=holds,
+        within=_SHOWS_WITHIN,
+        facts={"reason": reason},
+    )
+
+
+@action
 def ensure_halted_without_feed(
     settings: Settings, core: Core, reason: str
 ) -> Change[HaltReport] | Unchanged[HaltReport]:
@@ -243,6 +273,10 @@ def _is_tripped(state: TradingState) -> bool:
 
 def _is_halted(state: TradingState) -> bool:
     return state.is_stopped and not state.accepts_orders
+
+
+def _is_shut_down(state: TradingState) -> bool:
+    return state.mode is Mode.EMERGENCY_SHUTDOWN and not state.accepts_orders
 
 
 def _trouble(state: TradingState) -> str:

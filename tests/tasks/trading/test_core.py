@@ -10,6 +10,7 @@ from tasks.trading.core import (
     check_circuit_breaker,
     ensure_breaker_closed,
     ensure_breaker_open,
+    ensure_emergency_shutdown,
     ensure_session_paused,
     ensure_trading_enabled,
     ensure_trading_halted,
@@ -20,10 +21,12 @@ from tests.fakes.ledger import MemoryLedger
 from tests.fakes.places import FakePlaces
 from tests.fakes.services import FakeProcesses
 from tests.fix_postgres import free_port
+from trading_core import halt_request
 from trading_core.clock import seconds
 from trading_core.domain.state import Breaker, TradingState
 from trading_core.errors import CheckFailed, NotVerified, Unreachable
 from trading_core.execution.control import HaltKind
+from trading_core.halt_request import HaltRequest
 from trading_core.settings import Settings
 
 EXECUTOR = "trade_executor"
@@ -148,7 +151,9 @@ def on_a_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return settings
 
 
-@pytest.mark.parametrize("ensure", [ensure_breaker_open, ensure_trading_halted])
+@pytest.mark.parametrize(
+    "ensure", [ensure_breaker_open, ensure_trading_halted, ensure_emergency_shutdown]
+)
 def test_an_executor_stopped_on_a_host_is_halted_once_the_halt_lies_there(
     run: Run, ledger: MemoryLedger, on_a_host: Settings, ensure: Any
 ) -> None:
@@ -166,6 +171,41 @@ def test_an_executor_on_a_host_that_may_run_or_finds_no_halt_is_not_taken_for_ha
     with pytest.raises(NotVerified):
         ensure_breaker_open.fn(on_a_host, SilentCore(), "runaway", places)
     assert ledger.kinds()[-1] == "unproven"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a stack whose executor belongs on this machine, and is not there."""
+    monkeypatch.setattr("tasks.trading.core._SHOWS_WITHIN", seconds(0))
+    ports = {name: free_port() for name in (EXECUTOR, "paper_exchange")}
+    settings = Settings(state_dir=tmp_path, ports=ports)
+    settings.secrets_dir.mkdir()
+    for secret in ("control_token", "broker_key_id", "broker_secret_key"):
+        (settings.secrets_dir / secret).write_text("a" * 40)
+    return settings
+
+
+def test_a_shutdown_waits_on_the_disk_for_an_executor_that_is_gone(
+    run: Run, here: Settings
+) -> None:
+    halt_request.leave(here.root, HaltRequest("first", "somebody"))
+    ensure_emergency_shutdown.fn(here, SilentCore(), "breach", FakePlaces())
+    assert halt_request.pending(here.root) == HaltRequest("breach", "ann", "emergency_shutdown")
+
+
+def test_a_halt_is_no_shutdown(run: Run, here: Settings) -> None:
+    core = FakeCore()
+    core.halt()
+    with pytest.raises(NotVerified, match="enter the mode emergency_shutdown: not visible"):
+        ensure_emergency_shutdown.fn(here, core, "breach", FakePlaces())
+    core.halt(kind=HaltKind.EMERGENCY_SHUTDOWN)
+    assert ensure_emergency_shutdown.fn(here, core, "again", FakePlaces()).did is Did.NOTHING
+
+
+def test_a_shutdown_that_the_disk_does_not_take_is_not_one(run: Run, here: Settings) -> None:
+    halt_request.path_of(here.root).mkdir(parents=True)
+    with pytest.raises(NotVerified):
+        ensure_emergency_shutdown.fn(here, SilentCore(), "breach", FakePlaces())
 
 
 def test_a_running_session_is_paused_once(run: Run) -> None:

@@ -1,11 +1,11 @@
 """Change the risk limits: tightened at once, loosened with approval, never beyond a hard cap.
 
-When:     limits do not fit the market or the desk any more; for a while, with an end
+When:     limits do not fit the market or the desk any more; for a while, with an end; with
+          what calculate-risk-limits proposes
 Changes:  puts another version of the desk's limits in force; asks for approval where one of them
           is loosened. A version with an end reverts by itself, whatever runs or does not
 If red:   correct what the line names; a hard cap is changed by a release only. Nothing has changed
 Covers:   TRD-07, GAP-21, GAP-72
-Partly:   TRD-10
 """
 
 from datetime import datetime

@@ -1,7 +1,9 @@
 """The desk's limits: what is proposed beside what is in force and used, and putting it in force."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check, current_run
 from tasks.trading.control import Core
@@ -17,17 +19,7 @@ _SHOWS_WITHIN = seconds(10)
 @check
 def check_proposed_limits(core: Core, database: Database, changes: str) -> CheckResult:
     """Hold a proposal against the hard caps, and say what it loosens and how the day stands."""
-    expected = "a set of limits within every hard cap"
-    try:
-        proposal = _proposal(database, changes)
-    except ConfigurationError as error:
-        return CheckResult(Verdict.FAIL, str(error), expected)
-    total_usd = core.risk().total_pnl_usd
-    used = "P&L of the day not known" if total_usd is None else f"P&L of the day {total_usd} USD"
-    looser = f"loosens {', '.join(proposal.loosened)}" if proposal.loosened else "loosens nothing"
-    words = f"{proposal.sentence or 'no difference'}; {looser}; {used}"
-    facts = {"made_from_version": proposal.present.version, "in_force": proposal.present.body}
-    return CheckResult(Verdict.PASS, words, expected, facts)
+    return judged(core, database, lambda _body: read_changes(changes))
 
 
 @action
@@ -62,6 +54,29 @@ def ensure_risk_limits(
         gated=bool(proposal.loosened),
         facts={"reason": reason, "made_from_version": proposal.present.version},
     )
+
+
+def judged(
+    core: Core, database: Database, changes_of: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+) -> CheckResult:
+    """Return what the caps say of limits made from those in force, and what they would loosen.
+
+    Args:
+        changes_of: Makes the changes from the body of the version in force.
+    """
+    expected = "a set of limits within every hard cap"
+    try:
+        with database.transaction() as connection:
+            present = changing.in_force(connection)
+        proposal = changing.propose(present, changes_of(present.body))
+    except ConfigurationError as error:
+        return CheckResult(Verdict.FAIL, str(error), expected)
+    total_usd = core.risk().total_pnl_usd
+    used = "P&L of the day not known" if total_usd is None else f"P&L of the day {total_usd} USD"
+    looser = f"loosens {', '.join(proposal.loosened)}" if proposal.loosened else "loosens nothing"
+    words = f"{proposal.sentence or 'no difference'}; {looser}; {used}"
+    facts = {"made_from_version": proposal.present.version, "in_force": proposal.present.body}
+    return CheckResult(Verdict.PASS, words, expected, facts)
 
 
 def read_changes(text: str) -> dict[str, Decimal | None]:

@@ -87,6 +87,11 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("risk_circuit_breaker_activations_total", "counter", "Times the breaker opened."),
     Metric("risk_max_position_size", "gauge", "Limit on one position in dollars."),
     Metric("current_daily_pnl_usd", "gauge", "Profit and loss of the day in dollars."),
+    Metric(
+        "daily_loss_level",
+        "gauge",
+        "Loss of the day: 0 below every limit, 1 a warning, 2 calls a person, 3 stops trading.",
+    ),
     Metric("trading_realized_pnl_total", "gauge", "Realised profit of the day in dollars."),
     Metric("trading_unrealized_pnl", "gauge", "Unrealised profit of the day in dollars."),
     Metric("trading_open_positions", "gauge", "Symbols held."),

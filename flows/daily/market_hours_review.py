@@ -2,11 +2,10 @@
 
 When:     every 30 minutes from half an hour after the open until the close
 Changes:  nothing
-If red:   the breaker, the feeds and the services have alerts of their own, whose playbooks are
-          under way; a loss near the limit is the risk manager's to judge. Orders that fail or wait,
+If red:   the breaker, the feeds, the services and a loss near its limit have alerts of their own,
+          looked at every few seconds, whose playbooks are under way. Orders that fail or wait,
           slowness and alerts are warnings here: see `tradeops status`, then smoke-test
-Covers:   GAP-73
-Partly:   DAY-03
+Covers:   DAY-03, GAP-73
 """
 
 from prefect import flow
@@ -16,7 +15,7 @@ from tasks.health.feeds import check_data_feeds
 from tasks.health.monitoring import check_scraping
 from tasks.health.orders import check_order_flow, check_pending_orders
 from tasks.health.performance import check_latency
-from tasks.health.risk import check_risk_limits
+from tasks.health.risk import check_daily_loss, check_risk_limits
 from tasks.kernel import collect
 from tasks.people.findings import notify_checklist
 from tasks.services.processes import check_services
@@ -40,6 +39,7 @@ def market_hours_review(dry_run: bool = False, requested_by: str = "on-call") ->
             "circuit breaker": check_circuit_breaker.submit(desk.core),
             "data feeds": check_data_feeds.submit(desk.core, desk.broker),
             "P&L": check_risk_limits.submit(desk.core, desk.database),
+            "day's loss": check_daily_loss.submit(desk.core, desk.broker, desk.database),
             "order flow": check_order_flow.submit(desk.settings),
             "pending orders": check_pending_orders.submit(desk.settings),
             "latency": check_latency.submit(desk.settings),

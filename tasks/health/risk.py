@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from tasks.kernel import CheckResult, Verdict, check
 from tasks.trading.control import Core, RiskStatus
+from trading_core.broker.contract import TradingApi
 from trading_core.errors import ConfigurationError
 from trading_core.risk.limits import RiskLimits
 from trading_core.storage.connect import Database
@@ -16,6 +17,8 @@ _LEVELS = {
     "critical": Verdict.WARN,
     "breaker": Verdict.FAIL,
 }
+# Where a person is called, the line that calls is red; trading goes on until the breaker's limit.
+_CALLED = _LEVELS | {"critical": Verdict.FAIL}
 
 
 @check
@@ -49,6 +52,27 @@ def check_risk_limits(core: Core, database: Database) -> CheckResult:
             "total_pnl_usd": str(total_usd),
             "left_usd": str(left_usd),
         },
+    )
+
+
+@check
+def check_daily_loss(core: Core, broker: TradingApi, database: Database) -> CheckResult:
+    """Hold the day's loss against the level at which a person is called (INC-30)."""
+    newest = _newest(database)
+    if newest is None:
+        return CheckResult(Verdict.UNKNOWN, "there are no approved limits", "a limit of loss")
+    # As the risk manager does: of two limits, dollars and a share of equity, the lower one counts.
+    limits = RiskLimits.parse(newest.body).on_equity(broker.account().last_equity_usd)
+    total_usd = core.risk().total_pnl_usd or Decimal(0)
+    warn_usd, page_usd = limits.daily_loss_usd_warn, limits.daily_loss_usd_page
+    return CheckResult(
+        _CALLED[limits.loss_level(total_usd)],
+        f"P&L of the day {_signed(total_usd)}",
+        f"a loss below ${warn_usd:,.2f}; a person is called at ${page_usd:,.2f}",
+        {"total_pnl_usd": str(total_usd), "limits_version": newest.version},
+        float(max(-total_usd, Decimal(0))),
+        float(page_usd if -total_usd >= page_usd else warn_usd),
+        " USD",
     )
 
 

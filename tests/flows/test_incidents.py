@@ -9,6 +9,7 @@ from prefect import Flow
 from flows.emergency.activate_breaker import activate_breaker
 from flows.incidents.circuit_breaker_tripped import circuit_breaker_tripped
 from flows.incidents.close_incident import close_incident
+from flows.incidents.large_daily_loss import large_daily_loss
 from flows.incidents.market_data_disconnected import market_data_disconnected
 from flows.incidents.service_crashed import service_crashed
 from infra.slack import Slack, send_due
@@ -158,6 +159,18 @@ def test_a_service_that_answers_again_is_not_restarted(core: Core) -> None:
     assert incident(core, "crash-1").status in ("closed", "asking")
 
 
+def test_a_loss_that_is_gone_again_is_told_and_its_incident_closed(
+    core: Core, slack: FakeSlack
+) -> None:
+    state = large_daily_loss("loss-1", return_state=True)
+
+    assert state.is_completed(), state
+    found = incident(core, "loss-1")
+    assert (found.severity, found.status, found.outcome) == ("P1", "closed", "P&L of the day $0.00")
+    assert "PASS day's loss: P&L of the day $0.00" in slack.messages[1].text
+    assert mode(core) == "running"
+
+
 def test_with_slack_down_the_playbook_goes_on_and_people_hear_it_later(
     core: Core, slack: FakeSlack
 ) -> None:
@@ -189,6 +202,7 @@ def test_with_slack_down_the_playbook_goes_on_and_people_hear_it_later(
         (circuit_breaker_tripped, {}),
         (market_data_disconnected, {}),
         (service_crashed, {"service": "strategy_engine"}),
+        (large_daily_loss, {}),
         (activate_breaker, {"reason": "drill"}),
     ],
 )

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import psycopg
 import structlog
@@ -31,6 +31,7 @@ from trading_core.storage.trading.risk import RiskEvent
 
 log = structlog.get_logger(__name__)
 
+_WORST_LAST: tuple[LossLevel, ...] = get_args(LossLevel)
 _SEVERITY: dict[LossLevel, risk.Severity] = {
     "warning": "warning",
     "critical": "critical",
@@ -120,7 +121,7 @@ class RiskMonitor:
             self._executor.trip(f"loss of the day reached {-profit.total_usd} USD")
         elif limits is not None and limits.position_loss_usd_max is not None:
             self._stop_losses(session, now, limits, prices_usd)
-        self._measure(profit, held, prices_usd, limits)
+        self._measure(profit, held, prices_usd, limits, level)
         return Marked(session, profit, level)
 
     def _open_breaks(self) -> float:
@@ -182,9 +183,12 @@ class RiskMonitor:
         held: Sequence[MarkedPosition],
         prices_usd: Mapping[str, Decimal],
         limits: RiskLimits | None,
+        level: LossLevel | None,
     ) -> None:
         gauge = self._metrics.gauge
         gauge("current_daily_pnl_usd").set(float(profit.total_usd))
+        # Held against nothing, a loss has no level: not the best one.
+        gauge("daily_loss_level").set(math.nan if level is None else _WORST_LAST.index(level))
         gauge("trading_realized_pnl_total").set(float(profit.realized_usd))
         gauge("trading_unrealized_pnl").set(float(profit.unrealized_usd))
         gauge("trading_open_positions").set(sum(one.position.quantity != 0 for one in held))

@@ -7,9 +7,10 @@ import pytest
 from psycopg import Connection
 
 from infra.embedded import desk
-from tasks.health.risk import check_limits_reviewed, check_risk_limits
+from tasks.health.risk import check_daily_loss, check_limits_reviewed, check_risk_limits
 from tasks.kernel import Verdict
 from tasks.trading.control import RiskStatus
+from tests.fakes.broker import FakeBroker
 from tests.fakes.core import FakeCore
 from tests.fix_postgres import TradingDatabase
 from trading_core.storage.connect import Database, connect
@@ -57,6 +58,38 @@ def test_the_distance_to_the_breaker_is_graded(
 ) -> None:
     result = check_risk_limits.fn(with_pnl(core, total_usd), database)
     assert (result.verdict, result.found) == (verdict, f"limits version 1 loaded; {words}")
+
+
+@pytest.mark.parametrize(
+    ("total_usd", "equity_usd", "found"),
+    [
+        ("120.50", 100_000, (Verdict.PASS, 0, 4000)),
+        (None, 100_000, (Verdict.PASS, 0, 4000)),
+        ("-3999.99", 100_000, (Verdict.PASS, 3999.99, 4000)),
+        ("-4000.00", 100_000, (Verdict.WARN, 4000, 4000)),
+        ("-4500.00", 100_000, (Verdict.FAIL, 4500, 4500)),
+        # A small account is called about earlier: 4.5 % of its equity.
+        ("-2250.00", 50_000, (Verdict.FAIL, 2250, 2250)),
+    ],
+)
+def test_a_person_is_called_before_the_loss_reaches_the_breaker(
+    core: FakeCore,
+    database: Database,
+    total_usd: str | None,
+    equity_usd: int,
+    found: tuple[Verdict, float, float],
+) -> None:
+    broker = FakeBroker({}, Decimal(equity_usd))
+    result = check_daily_loss.fn(with_pnl(core, total_usd), broker, database)
+    assert (result.verdict, result.value, result.limit) == found
+    assert result.unit == " USD"
+
+
+def test_without_limits_the_loss_is_not_known_to_be_small(
+    core: FakeCore, database: Database, owner: Connection
+) -> None:
+    owner.execute("DELETE FROM config_versions WHERE kind = 'risk_limits'")
+    assert check_daily_loss.fn(core, FakeBroker({}), database).verdict is Verdict.UNKNOWN
 
 
 def test_an_empty_limit_table_fails(core: FakeCore, database: Database, owner: Connection) -> None:

@@ -164,11 +164,20 @@ def test_the_same_moment_marked_again_is_the_same_mark(desk: Desk) -> None:
         assert len(pnl.equity_curve(connection, SESSION.account, SESSION.trading_date)) == 1
 
 
+def loss_levels(desk: Desk) -> list[str]:
+    """Return what is served of the level of loss."""
+    lines = desk.metrics.exposition().decode().splitlines()
+    return [one.split()[1] for one in lines if one.startswith("daily_loss_level ")]
+
+
 def test_each_level_of_loss_is_noted_once_and_the_last_trips_the_breaker(desk: Desk) -> None:
+    shown: list[str] = []
     for minute, price in enumerate(("96.01", "96.00", "95.99", "95.50", "95.01", "95.00")):
         assert desk.hand.trips == []
         desk.market.show(price, price)
         desk.monitor.mark(SESSION, AT + timedelta(minutes=minute))
+        shown += loss_levels(desk)
+    assert shown == ["0.0", "1.0", "1.0", "2.0", "2.0", "3.0"]
     assert desk.levels() == ["breaker", "critical", "warning"]
     assert len(desk.hand.trips) == 1
     assert "5000.00" in desk.hand.trips[0]
@@ -225,6 +234,7 @@ def test_without_limits_the_day_is_marked_and_no_level_is_claimed(database: Data
     desk = Desk(database)
     desk.market.show("90.00", "90.00")
     assert desk.monitor.mark(SESSION, AT).level is None
+    assert loss_levels(desk) == ["NaN"]
     assert desk.hand.told == [Decimal("-10000.00")]
     assert desk.hand.trips == []
 

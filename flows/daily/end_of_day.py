@@ -6,16 +6,20 @@ Changes:  keeps the reconciliation, freezes daily_pnl, takes a backup and restor
 If red:   the day stays open. Breaks are named: explain each, then run this again; what was done
           is not done twice. The report and the backup are made even with breaks. Slow or failed
           orders, drift, and an archive of logs that is not whole, are warnings
-Covers:   DAT-11, DAT-12, BKP-18, REP-01, GAP-14
-Partly:   DAY-04, BKP-09, BKP-19, REP-02
+Covers:   DAY-04, DAT-11, DAT-12, BKP-18, REP-01, GAP-14
+Partly:   BKP-09, BKP-19, REP-02
 """
 
 from datetime import date
 
 from prefect import flow
 
-from flows.desk import Desk, open_run
-from tasks.closing.backups import ensure_backup_taken, ensure_backup_verified
+from flows.desk import Desk, open_run, wall_date
+from tasks.closing.backups import (
+    check_state_backed_up,
+    ensure_backup_taken,
+    ensure_backup_verified,
+)
 from tasks.closing.pnl import ensure_pnl_frozen
 from tasks.closing.reconciliation import (
     check_books_agree,
@@ -68,17 +72,18 @@ def end_of_day(
         ensure_report_written(desk.settings, database, day, backup_id)
 
         standing = notify_day(desk.settings, day, backup_id)
-        lines = books + _of_the_day(desk)
+        lines = books + _of_the_day(desk, backup_id)
         notify_checklist(lines).require_ready("explain every break, then run end-of-day again")
         return standing
 
 
-def _of_the_day(desk: Desk) -> Checklist:
+def _of_the_day(desk: Desk, backup_id: str) -> Checklist:
     """Return what is told of the day beside its books, and keeps nobody from closing it."""
     asked = {
         "order flow": check_order_flow.submit(desk.settings),
         "latency": check_latency.submit(desk.settings),
         "model drift": check_model_drift.submit(desk.database),
-        "logs archived": check_logs_archived.submit(desk.log_archives),
+        "state backed up": check_state_backed_up.submit(desk.vault, backup_id),
+        "logs archived": check_logs_archived.submit(desk.log_archives, wall_date()),
     }
     return collect(asked, advice=tuple(asked))

@@ -9,7 +9,7 @@ Covers:   BKP-17, DAY-08
 
 from prefect import flow
 
-from flows.desk import open_run
+from flows.desk import open_run, wall_date
 from tasks.backup.wal_archive import (
     check_log_received,
     check_log_unbroken,
@@ -47,7 +47,7 @@ def housekeeping(dry_run: bool = False, requested_by: str = "on-call") -> str:
             "log received": check_log_received.submit(desk.database),
             "log unbroken": check_log_unbroken.submit(desk.base_vault),
             "newest backup": check_newest_backup.submit(desk.settings),
-            "logs archived": check_logs_archived.submit(desk.log_archives),
+            "logs archived": check_logs_archived.submit(desk.log_archives, wall_date()),
             "volumes": check_volumes.submit(desk.settings),
             "performance": check_indicators.submit(desk.settings),
         }

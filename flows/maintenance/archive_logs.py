@@ -6,7 +6,7 @@ Changes:  writes the day's archive and reads it back, copies it to the bucket, r
 If red:   no line is lost yet: the next archive begins where the last whole one ended. See the disk
           and the bucket, then run this again
 Covers:   LOG-05, BKP-04
-Partly:   LOG-04, DAY-04
+Partly:   LOG-04
 """
 
 from prefect import flow
@@ -41,5 +41,5 @@ def archive_logs(dry_run: bool = False, requested_by: str = "on-call") -> str:
         pruned = ensure_old_archives_removed(shelf, day, return_state=True)
 
         confirmed({"copied": copied, "pruned": pruned}).require_confirmed("see the bucket")
-        found = {"logs archived": check_logs_archived.submit(shelf)}
+        found = {"logs archived": check_logs_archived.submit(shelf, day)}
         return f"{notify_checklist(collect(found)).readiness}"

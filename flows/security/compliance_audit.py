@@ -62,7 +62,7 @@ def _look(desk: Desk, days: float) -> Checklist:
         "audit chain": check_audit_chain.submit(desk.settings, desk.operations),
         "backups tested": check_backups_tested.submit(desk.operations),
         "recovery drilled": check_recovery_drilled.submit(desk.operations),
-        "logs kept": check_logs_archived.submit(desk.log_archives),
+        "logs kept": check_logs_archived.submit(desk.log_archives, wall_date()),
         "post-mortems": check_post_mortems.submit(desk.operations),
         "duties": check_duties.submit(desk.operations),
     }

@@ -130,9 +130,10 @@ def _older(shelf: Shelf, limit: date) -> list[str]:
     here = {path.name for path in shelf.all()}
     there = {key.rpartition("/")[2] for key in shelf.bucket.keys(f"{shelf.kind}/")}
     every = sorted(here | there)
-    return [name for name in every[:-1] if (day := _day_of(name)) is not None and day < limit]
+    return [name for name in every[:-1] if (day := day_of(name)) is not None and day < limit]
 
 
-def _day_of(name: str) -> date | None:
+def day_of(name: str) -> date | None:
+    """Return the day that an archive's name tells; None: it tells none."""
     found = _DATE.search(name)
     return date.fromisoformat(found.group()) if found else None

@@ -18,7 +18,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import SecretStr
 
 from infra.embedded import postgres_binaries
-from tasks.kernel import Change, Unchanged, action
+from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check
 from trading_core import durable
 from trading_core.clock import seconds
 from trading_core.errors import CheckFailed, NotVerified
@@ -30,6 +30,8 @@ from trading_core.storage.operations.day_backups import DayBackup
 
 _TOOL_WITHIN = seconds(900)
 _SHOWS_WITHIN = seconds(5)
+# Position state, profit and loss, and the bars that parquet files are made of.
+_STATE = ("positions", "daily_pnl", "bars")
 _END_CONNECTIONS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE datname = %s AND usename = current_user"
@@ -98,6 +100,29 @@ def ensure_backup_verified(vault: Vault, backup_id: str) -> Change[None] | Uncha
         within=_SHOWS_WITHIN,
         target=backup_id,
     ).unless_shown(f"backup {backup_id} was verified already")
+
+
+@check
+def check_state_backed_up(vault: Vault, backup_id: str) -> CheckResult:
+    """See that a proven backup has what the desk cannot do without: the day's state (BKP-14)."""
+    expected = f"a restored backup with rows of {', '.join(_STATE)}"
+    found = vault.find(backup_id)
+    if found is None:
+        return CheckResult(Verdict.UNKNOWN, f"there is no backup {backup_id}", expected)
+    rows = {table: found.tables.get(table, {}).get("rows") for table in _STATE}
+    missing = [table for table, count in rows.items() if not count]
+    words = [f"{count} {table}" for table, count in rows.items() if count]
+    words += [f"no {table}" for table in missing]
+    words += [] if found.verified_at else ["never restored"]
+    return CheckResult(
+        Verdict.FAIL if missing or found.verified_at is None else Verdict.PASS,
+        f"{backup_id}: {', '.join(words)}",
+        expected,
+        rows,
+        len(missing),
+        0,
+        " tables without a row",
+    )
 
 
 def _is(vault: Vault, backup_id: str, so: Callable[[DayBackup], bool]) -> bool:

@@ -16,10 +16,12 @@ from typing import Any, BinaryIO
 from infra import archives
 from infra.archives import Member
 from infra.embedded.supervisor import Supervisor
-from tasks.backup.archives import Shelf, archived
+from tasks.backup.archives import Shelf, archived, day_of
 from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check
 
 _HEAD_BYTES = 256
+# Made every day: the eve's, until today's is.
+_AGE_DAYS_MAX = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,9 @@ class Read:
 
 
 @check
-def check_logs_archived(shelf: Shelf) -> CheckResult:
-    """See that the newest archive of logs can be read to its end."""
-    expected = "a newest archive that is whole"
+def check_logs_archived(shelf: Shelf, day: date) -> CheckResult:
+    """See that the newest archive of logs can be read to its end, and is of a day or the eve."""
+    expected = f"a newest archive that is whole, not empty, at most {_AGE_DAYS_MAX} day old"
     every = shelf.all()
     if not every:
         return CheckResult(Verdict.WARN, "no archive of logs yet", expected)
@@ -56,8 +58,19 @@ def check_logs_archived(shelf: Shelf) -> CheckResult:
     except ValueError as error:
         return CheckResult(Verdict.FAIL, str(error), expected)
     size = sum(one["bytes"] for one in members)
-    found = f"{every[-1].name}: {len(members)} files, {size / 1e6:.1f} MB"
-    return CheckResult(Verdict.PASS, found, expected)
+    made = day_of(every[-1].name)
+    if made is None:
+        return CheckResult(Verdict.UNKNOWN, f"{every[-1].name} names no day", expected)
+    age_days = (day - made).days
+    return CheckResult(
+        Verdict.PASS if size and age_days <= _AGE_DAYS_MAX else Verdict.WARN,
+        f"{every[-1].name}: {len(members)} files, {size / 1e6:.1f} MB, {age_days} days old",
+        expected,
+        {"bytes": size},
+        age_days,
+        _AGE_DAYS_MAX,
+        " days",
+    )
 
 
 @action

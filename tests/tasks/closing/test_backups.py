@@ -6,8 +6,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tasks.closing.backups import Vault, ensure_backup_taken, ensure_backup_verified
-from tasks.kernel import Did, Run, begin
+from tasks.closing.backups import (
+    Vault,
+    check_state_backed_up,
+    ensure_backup_taken,
+    ensure_backup_verified,
+)
+from tasks.kernel import Did, Run, Verdict, begin
 from tests.fakes.ledger import DyingLedger, Killed, MemoryLedger
 from tests.fix_postgres import PostgresServer, TradingDatabase
 from tests.tasks.books import TwoBooks
@@ -16,7 +21,7 @@ from trading_core.errors import CheckFailed, NotVerified
 from trading_core.storage.connect import Database
 from trading_core.storage.fingerprints import fingerprint
 
-ID = "eod-2024-03-05-PA7777777"
+ID, OTHER = "eod-2024-03-05-PA7777777", "eod-2024-03-06-PA7777777"
 
 
 @pytest.fixture
@@ -55,6 +60,30 @@ def test_a_backup_is_taken_once_and_verified_once(
     assert found.verified_at is not None
     assert found.tables["fills"]["rows"] == 2
     assert scratch_databases(postgres_server) == []
+
+
+def test_the_state_is_backed_up_once_it_is_in_a_backup_that_was_restored(
+    vault: Vault, trading_database: TradingDatabase, run: Run
+) -> None:
+    assert check_state_backed_up.fn(vault, ID).verdict is Verdict.UNKNOWN
+    ensure_backup_taken.fn(vault, ID)
+    without = check_state_backed_up.fn(vault, ID)
+    assert (without.verdict, without.value) == (Verdict.FAIL, 1)
+    assert without.found == f"{ID}: 1 positions, 1 daily_pnl, no bars, never restored"
+
+    with psycopg.connect(trading_database.owner_dsn.get_secret_value()) as owner:
+        owner.execute(
+            "INSERT INTO bars (source, symbol, started_at, open_usd, high_usd, low_usd, close_usd,"
+            " volume) VALUES ('synthetic', 'ACME', '2024-03-05 14:30Z', 50, 51, 49, 50, 100)"
+        )
+    ensure_backup_taken.fn(vault, OTHER)
+    assert check_state_backed_up.fn(vault, OTHER).verdict is Verdict.FAIL
+    ensure_backup_verified.fn(vault, OTHER)
+    whole = check_state_backed_up.fn(vault, OTHER)
+    assert (whole.verdict, whole.found) == (
+        Verdict.PASS,
+        f"{OTHER}: 1 positions, 1 daily_pnl, 1 bars",
+    )
 
 
 def test_what_is_written_after_the_dump_does_not_make_it_differ(

@@ -72,7 +72,13 @@ def test_an_archive_begins_where_the_one_before_ended(tmp_path: Path) -> None:
     ensure_logs_archived.fn(Shelf(stack, "logs"), FIRST + timedelta(days=1))
 
     assert archived_lines(stack, "gateway") == service.lines
-    assert check_logs_archived.fn(Shelf(stack, "logs")).verdict is Verdict.PASS
+    seen = [check_logs_archived.fn(Shelf(stack, "logs"), FIRST + timedelta(n)) for n in (1, 2, 3)]
+    assert [one.verdict for one in seen] == [Verdict.PASS, Verdict.PASS, Verdict.WARN]
+    assert [(one.value, one.limit) for one in seen] == [(0, 1), (1, 1), (2, 1)]
+    # On a day nobody wrote anything its archive is empty: worth a word.
+    ensure_logs_archived.fn(Shelf(stack, "logs"), FIRST + timedelta(days=2))
+    empty = check_logs_archived.fn(Shelf(stack, "logs"), FIRST + timedelta(days=2))
+    assert empty.verdict is Verdict.WARN
 
 
 @pytest.mark.usefixtures("run")
@@ -87,7 +93,7 @@ def test_a_day_is_archived_once_and_a_broken_archive_anew(tmp_path: Path) -> Non
     assert not again.changed
     assert path is not None
     path.write_bytes(path.read_bytes()[:40])
-    assert check_logs_archived.fn(Shelf(stack, "logs")).verdict is Verdict.FAIL
+    assert check_logs_archived.fn(Shelf(stack, "logs"), FIRST).verdict is Verdict.FAIL
     assert ensure_logs_archived.fn(Shelf(stack, "logs"), FIRST).changed
     assert archived_lines(stack, "gateway") == service.lines
 

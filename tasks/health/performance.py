@@ -14,6 +14,8 @@ _LATENCY = (
     *("feed_lag_p95_ms", "api_answer_p95_ms"),
 )
 _BETWEEN_LOOKS = seconds(10)
+UP_OF_A_DAY = "avg by (job) (avg_over_time(up[24h]))"
+UP_PERCENT_MIN = 99.9
 RATE_OF_ERRORS = (
     "100 * (sum(increase(http_requests_total{path!~'/health.*',status=~'5..'}[%s])) or vector(0))"
     " / sum(increase(http_requests_total{path!~'/health.*'}[%s]))"
@@ -37,6 +39,27 @@ def check_error_rate(settings: Settings) -> CheckResult:
     """Take the share of failed requests and orders, and errors each second (DAY-02, THR-13)."""
     names = ("requests_failed_percent", "orders_failed_percent", "errors_per_second")
     return as_result(measured(settings, *names))
+
+
+@check(within=seconds(6))
+def check_availability(settings: Settings) -> CheckResult:
+    """Take for how much of the last day each service answered Prometheus (REP-03)."""
+    expected = f"every service up {UP_PERCENT_MIN:g} % of the last 24 h"
+    with MetricsStore(settings) as store:
+        shares = {one.labels.get("job", "?"): 100 * one.value for one in store.ask(UP_OF_A_DAY)}
+    if not shares:
+        return CheckResult(Verdict.UNKNOWN, "nothing was scraped", expected)
+    worst = min(shares, key=lambda name: shares[name])
+    below = sum(share < UP_PERCENT_MIN for share in shares.values())
+    return CheckResult(
+        Verdict.WARN if below else Verdict.PASS,
+        f"{below} of {len(shares)} services below; the least: {worst} {shares[worst]:.2f} %",
+        expected,
+        shares,
+        shares[worst],
+        UP_PERCENT_MIN,
+        " %",
+    )
 
 
 @check

@@ -7,6 +7,7 @@ from string import Template
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tasks.health.performance import UP_OF_A_DAY
 from tests.fakes.http_answers import answering
 from trading_core.services import SERVICES
 from trading_core.settings import Settings
@@ -24,6 +25,7 @@ class FakePrometheus:
         unseen: Jobs whose scraping fails.
         broken_rules: Rules that do not evaluate.
         firing: Alerts that fire.
+        up: By job, for which share of a day it was up.
     """
 
     def __init__(self) -> None:
@@ -32,6 +34,7 @@ class FakePrometheus:
         self.unseen: set[str] = set()
         self.broken_rules: set[str] = set()
         self.firing: set[str] = set()
+        self.up = dict.fromkeys(OURS, 1.0)
         self.settings = Settings()
 
     def answer(self, path: str, expression: str) -> Any:
@@ -45,6 +48,9 @@ class FakePrometheus:
         if path.endswith("/alerts"):
             labels = [{"alertname": one, "severity": "P1"} for one in sorted(self.firing)]
             return {"alerts": [{"state": "firing", "labels": one} for one in labels]}
+        if expression == UP_OF_A_DAY:
+            shares = self.up.items()
+            return {"result": [{"metric": {"job": k}, "value": [0, f"{v}"]} for k, v in shares]}
         return {"result": [{"metric": {}, "value": [0, f"{self._value(expression)}"]}]}
 
     def _value(self, expression: str) -> float:

@@ -54,6 +54,8 @@ BROKEN_IN: Mapping[str, str] = {
     "check_request_headroom": "test_broker",
     "check_risk_limits": "test_risk",
     "check_limits_reviewed": "test_risk",
+    "check_daily_loss": "test_risk",
+    "check_availability": "test_metric_lines",
     "check_every_service": "test_each_line",
     "check_uptimes": "test_each_line",
     "check_service_memory": "test_metric_lines",

@@ -9,6 +9,7 @@ from tasks.health.monitoring import check_scraping
 from tasks.health.orders import check_order_flow
 from tasks.health.performance import (
     check_api_answers,
+    check_availability,
     check_error_rate,
     check_errors_for,
     check_latency,
@@ -27,6 +28,7 @@ LINES: Mapping[str, Callable[[Settings], CheckResult]] = {
     "order flow": check_order_flow.fn,
     "service memory": check_service_memory.fn,
     "scraping": check_scraping.fn,
+    "availability": check_availability.fn,
 }
 WARN, FAIL = Verdict.WARN, Verdict.FAIL
 # An indicator, its value, and every line that turns.
@@ -83,6 +85,18 @@ def test_a_target_a_rule_or_an_alert_is_the_line_of_scraping(
     getattr(prometheus, what).add("gateway")
     assert turned(prometheus) == {"scraping": verdict}
     assert "gateway" in check_scraping.fn(prometheus.settings).found
+
+
+def test_a_service_that_was_away_for_part_of_the_day_is_the_line_of_availability(
+    prometheus: FakePrometheus, run: Run
+) -> None:
+    prometheus.up["gateway"] = 0.98
+    assert turned(prometheus) == {"availability": WARN}
+    found = check_availability.fn(prometheus.settings)
+    assert (found.value, found.limit, found.unit) == (98, 99.9, " %")
+    assert "the least: gateway 98.00 %" in found.found
+    prometheus.up.clear()
+    assert turned(prometheus) == {"availability": Verdict.UNKNOWN}
 
 
 def test_an_indicator_past_its_limit_is_named_before_what_is_not_known(

@@ -3,8 +3,9 @@
 When:     every evening, trading day or not
 Changes:  what clean-up removes: logs and rows past their time, kept elsewhere first
 If red:   repair what the line names, or stay: nobody looks again before the morning checklist. A
+          day that is not closed: explain its breaks, then end-of-day again. A
           red security audit or clean-up says in its own run what to do
-Covers:   DAY-06, GAP-06
+Covers:   DAY-06, ONC-03, GAP-06
 """
 
 from typing import Any
@@ -15,10 +16,13 @@ from flows.desk import open_run
 from flows.maintenance.clean_up import clean_up
 from flows.security.quick_security_audit import quick_security_audit
 from tasks.backup.wal_archive import check_log_received, check_recovery_point
+from tasks.closing.positions import check_overnight_positions
+from tasks.closing.trading_day import check_newest_day_closed
 from tasks.health.database import check_database
 from tasks.health.disk import check_disk
 from tasks.health.host import check_host
 from tasks.health.monitoring import check_monitoring
+from tasks.health.night import check_newest_backup
 from tasks.health.orders import check_portfolio_value, check_trading_flag
 from tasks.health.redis import check_redis
 from tasks.kernel import collect, ended
@@ -26,7 +30,7 @@ from tasks.people.findings import notify_checklist
 from tasks.planning.steps import check_runs_planned
 from tasks.services.processes import check_services
 
-ADVICE = ("machine", "portfolio value")
+ADVICE = ("machine", "portfolio value", "overnight positions", "newest backup")
 
 
 @flow(name="evening-checklist")
@@ -53,6 +57,9 @@ def evening_checklist(dry_run: bool = False, requested_by: str = "on-call") -> s
             "machine": check_host.submit(desk.settings),
             "trading switch": check_trading_flag.submit(desk.core, desk.broker),
             "portfolio value": check_portfolio_value.submit(desk.broker),
+            "day closed": check_newest_day_closed.submit(desk.database, desk.vault),
+            "overnight positions": check_overnight_positions.submit(desk.broker, desk.database),
+            "newest backup": check_newest_backup.submit(desk.settings),
         }
         checklist = notify_checklist(collect(asked, advice=ADVICE))
 

@@ -5,7 +5,7 @@ Changes:  nothing
 If red:   the breaker, the feeds, the services and a loss near its limit have alerts of their own,
           looked at every few seconds, whose playbooks are under way. Orders that fail or wait,
           slowness and alerts are warnings here: see `tradeops status`, then smoke-test
-Covers:   DAY-03, GAP-73
+Covers:   DAY-03, ONC-02, GAP-73
 """
 
 from prefect import flow

@@ -3,8 +3,7 @@
 When:     every Monday before the shift changes; by hand whenever two people change places
 Changes:  writes the page of the hand-over beside the reports
 If red:   the shift is not accepted: whoever has it keeps it until what the line names is repaired
-Covers:   SCH-46, ONC-01, ONC-05
-Partly:   ONC-02, ONC-03, ONC-08
+Covers:   SCH-46, ONC-01, ONC-05, ONC-08
 """
 
 from prefect import flow

@@ -1,7 +1,19 @@
 """The trading day as a whole: closed once, and only when everything before it is proven."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from tasks.closing.backups import Vault
-from tasks.kernel import Change, Checklist, Unchanged, action, current_run
+from tasks.kernel import (
+    Change,
+    Checklist,
+    CheckResult,
+    Unchanged,
+    Verdict,
+    action,
+    check,
+    current_run,
+)
 from trading_core.clock import seconds
 from trading_core.errors import CheckFailed
 from trading_core.ledger.session import Session
@@ -12,8 +24,11 @@ from trading_core.storage.trading import breaks, days, pnl, reconciliations
 
 def backup_of(day: Session, books: Checklist) -> str:
     """Return the id of the day's backup. One made while books disagreed is not the day's last."""
-    suffix = "" if books.is_ready else "-with-breaks"
-    return f"eod-{day.trading_date.isoformat()}-{day.account}{suffix}"
+    return _last_backup_of(day) + ("" if books.is_ready else "-with-breaks")
+
+
+def _last_backup_of(day: Session) -> str:
+    return f"eod-{day.trading_date.isoformat()}-{day.account}"
 
 
 @action
@@ -44,22 +59,54 @@ def ensure_day_closed(
     return Change(does=f"close {day}", act=close, holds=is_closed, within=seconds(5))
 
 
+@check
+def check_newest_day_closed(database: Database, vault: Vault) -> CheckResult:
+    """See that the newest trading day is over and done: closed, told and backed up (ONC-03)."""
+    expected = "the newest trading day closed, with a final P&L, a report and a proven backup"
+    with database.transaction() as connection:
+        found = days.newest(connection)
+        if found is None:
+            return CheckResult(Verdict.WARN, "no trading day is on record", expected)
+        profit = pnl.of_day(connection, found.account, found.trading_date)
+    day = Session(found.account, found.trading_date)
+    backup = vault.find(_last_backup_of(day))
+    missing = _without(
+        {
+            "not closed": found.closed_at is not None,
+            "P&L not final": profit is not None and profit.frozen_at is not None,
+            "no daily report": found.report_path is not None and Path(found.report_path).is_file(),
+            "no proven backup": backup is not None and backup.verified_at is not None,
+        }
+    )
+    return CheckResult(
+        Verdict.FAIL if missing else Verdict.PASS,
+        f"{day}: {', '.join(missing) or 'closed, told and backed up'}",
+        expected,
+        {"missing": missing},
+        len(missing),
+        0,
+        " things missing",
+    )
+
+
+def _without(wanted: Mapping[str, bool]) -> list[str]:
+    return [what for what, holds in wanted.items() if not holds]
+
+
 def _require_complete(database: Database, day: Session, backup: DayBackup | None) -> None:
     with database.transaction() as connection:
         opened = days.find(connection, day.account, day.trading_date)
         books = reconciliations.of_day(connection, day.account, day.trading_date)
         profit = pnl.of_day(connection, day.account, day.trading_date)
         left = breaks.open_count(connection, day.account)
-    missing = [
-        what
-        for what, holds in {
+    missing = _without(
+        {
             "an opened day": opened is not None,
             "books that agree": books is not None and books.break_count == 0 and left == 0,
             "a frozen P&L": profit is not None and profit.frozen_at is not None,
             "a verified backup": backup is not None and backup.verified_at is not None,
-        }.items()
-        if not holds
-    ]
+        }
+    )
     if missing:
         raise CheckFailed(
             f"closing {day}: expected {', '.join(missing)}, found none",

@@ -11,7 +11,11 @@ from tasks.closing.backups import Vault, ensure_backup_taken, ensure_backup_veri
 from tasks.closing.pnl import ensure_pnl_frozen
 from tasks.closing.reconciliation import check_books_agree, ensure_reconciliation_kept
 from tasks.closing.reports import ensure_report_written
-from tasks.closing.trading_day import backup_of, ensure_day_closed
+from tasks.closing.trading_day import (
+    backup_of,
+    check_newest_day_closed,
+    ensure_day_closed,
+)
 from tasks.kernel import Checklist, CheckResult, Did, Run, Verdict, settle
 from tests.fix_postgres import OperationsDatabase, TradingDatabase
 from tests.tasks.books import DAY, TwoBooks
@@ -96,6 +100,32 @@ def test_what_is_missing_is_named(books: TwoBooks, vault: Vault, run: Run) -> No
     ensure_reconciliation_kept.fn(books.database, DAY, compared(books))
     with pytest.raises(CheckFailed, match="expected a frozen P&L, a verified backup, found none"):
         ensure_day_closed.fn(books.database, vault, DAY, "eod")
+
+
+def test_the_evening_is_told_what_the_newest_day_still_lacks(
+    books: TwoBooks, vault: Vault, run: Run, tmp_path: Path
+) -> None:
+    before = check_newest_day_closed.fn(books.database, vault)
+    assert (before.verdict, before.value) == (Verdict.FAIL, 4)
+    assert before.found == (f"{DAY}: not closed, P&L not final, no daily report, no proven backup")
+
+    backup_id = backup_of(DAY, compared(books))
+    ensure_reconciliation_kept.fn(books.database, DAY, compared(books))
+    ensure_pnl_frozen.fn(books.database, books.broker, DAY)
+    ensure_backup_taken.fn(vault, backup_id)
+    ensure_backup_verified.fn(vault, backup_id)
+    ensure_day_closed.fn(books.database, vault, DAY, backup_id)
+    page = tmp_path / "report.html"
+    with books.database.transaction() as connection:
+        days.set_report(connection, DAY.account, DAY.trading_date, str(page))
+    assert check_newest_day_closed.fn(books.database, vault).found == f"{DAY}: no daily report"
+
+    page.write_text("the day")
+    assert check_newest_day_closed.fn(books.database, vault).verdict is Verdict.PASS
+
+
+def test_without_a_day_on_record_nothing_is_green(database: Database, vault: Vault) -> None:
+    assert check_newest_day_closed.fn(database, vault).verdict is Verdict.WARN
 
 
 def test_a_day_with_breaks_cannot_be_closed(books: TwoBooks, vault: Vault, run: Run) -> None:

@@ -22,6 +22,12 @@ PRIMARY, SECONDARY = "primary", "secondary"
 # How many times as long an incident of a severity may wait as one that cannot.
 _PATIENCE = {"P0": 1, "P1": 1, "P2": 4, "P3": 16}
 _WEEK = timedelta(days=7)
+# Whom a night may need beside the ladder; a roster that leaves one out is not complete (DM-S06).
+DIRECTORY = (
+    *("engineering lead", "trading lead", "risk manager", "security officer"),
+    *("compliance officer", "legal counsel", "broker", "data provider"),
+    *("cloud provider", "database vendor"),
+)
 
 Name = Annotated[str, Field(min_length=1)]
 
@@ -80,8 +86,8 @@ class Roster(_Strict):
         return list(dict.fromkeys([*self.rotation, *holidays, *named]))
 
     def unreachable(self) -> list[str]:
-        """Return the roles nobody has said how to reach, those of outside included."""
-        every = dict.fromkeys([*self.roles(), *self.contacts])
+        """Return the roles nobody has said how to reach, those of the directory included."""
+        every = dict.fromkeys([*self.roles(), *DIRECTORY, *self.contacts])
         return [role for role in every if not self.contacts.get(role, "").strip()]
 
 

@@ -80,3 +80,11 @@ def test_a_roster_that_knows_no_telephone_is_told() -> None:
     assert check_contacts.fn(ROSTER).verdict is Verdict.WARN
     known = ROSTER.model_copy(update={"contacts": dict.fromkeys(ROSTER.contacts, "a telephone")})
     assert check_contacts.fn(known).verdict is Verdict.PASS
+
+
+def test_a_directory_that_leaves_somebody_out_is_not_complete() -> None:
+    contacts = dict.fromkeys(ROSTER.contacts, "a telephone")
+    del contacts["cloud provider"]
+    found = check_contacts.fn(ROSTER.model_copy(update={"contacts": contacts}))
+    assert (found.verdict, found.value) == (Verdict.WARN, 1)
+    assert found.found == "1 cannot be reached: cloud provider"

@@ -2,7 +2,8 @@
 
 When:     the owner of a duty has done it; its id stands in the reminder
 Changes:  closes the duty with your words, and says so in its thread
-If red:   there is no such duty, or nothing was said about it. Running this again is safe
+If red:   there is no such duty, nothing was said about it, or its post-mortem has places left to be
+          written. Running this again is safe
 Covers:   SCH-49
 Partly:   ONC-07, REP-08
 """
@@ -10,6 +11,7 @@ Partly:   ONC-07, REP-08
 from prefect import flow
 
 from flows.desk import open_run
+from tasks.incidents.lessons import check_post_mortem_complete
 from tasks.kernel import collect
 from tasks.people.duties import check_duty_open, ensure_duty_confirmed
 
@@ -28,8 +30,14 @@ def confirm_duty(
     """
     with open_run("confirm-duty", duty, dry_run=dry_run, requested_by=requested_by) as desk:
         # Look.
-        known = collect({"duty": check_duty_open.submit(desk.operations, duty, words)})
-        known.require_ready("take the id from the reminder, and say what came of it")
+        asked = {
+            "duty": check_duty_open.submit(desk.operations, duty, words),
+            "post-mortem": check_post_mortem_complete.submit(desk.home, duty),
+        }
+        known = collect(asked)
+        known.require_ready(
+            "take the id from the reminder; finish the page, and say what came of it"
+        )
 
         # Act.
         return ensure_duty_confirmed(desk.operations, duty, words).sentence

@@ -4,13 +4,14 @@ When:     every morning
 Changes:  opens the duties of the day's periods and of incidents that ended; tells of overdue ones;
           announces the next maintenance a day ahead, and says how the last one ended
 If red:   a duty is overdue: its owner does it, then says so with confirm-duty
-Covers:   SCH-42, SCH-44, SCH-49, ONC-07, ONC-08
-Partly:   MON-08, MDL-09, SEC-25, REP-08
+Covers:   SCH-42, SCH-44, SCH-49, ONC-07, ONC-08, REP-08
+Partly:   MON-08, MDL-09, SEC-25
 """
 
 from prefect import flow
 
 from flows.desk import open_run, wall_date
+from tasks.incidents.lessons import check_actions_done
 from tasks.kernel import collect
 from tasks.people.announcements import ensure_maintenance_told
 from tasks.people.duties import check_duties, ensure_duties_opened, ensure_overdue_told
@@ -37,6 +38,7 @@ def remind_people(dry_run: bool = False, requested_by: str = "on-call") -> str:
         asked = {
             "duties": check_duties.submit(desk.operations),
             "contacts": check_contacts.submit(desk.roster),
+            "actions after incidents": check_actions_done.submit(desk.home, day),
         }
         checklist = notify_checklist(collect(asked))
         return f"{checklist.readiness}: {checklist.lines[0].result.found}"

@@ -22,6 +22,10 @@ from trading_core.storage.operations.happenings import Alert
 from trading_core.storage.operations.incidents import Incident, TimelineEntry
 
 GRAVE = ("P0", "P1")
+# The duty that its completion is; what marks a place nobody has written yet; its table of actions.
+DUTY = "post-mortem"
+UNWRITTEN = "to be written"
+ACTION_COLUMNS = ("what", "ticket", "owner", "due", "done")
 DRAFTED = "post-mortem drafted"
 DRAFTED_WITHIN = timedelta(hours=24)
 _LOOKED_BACK = timedelta(days=92)
@@ -44,9 +48,9 @@ _Why did it happen, and why was it possible? To be written._
 
 ## Actions
 
-| what | ticket | owner | due |
-|---|---|---|---|
-| _to be written_ | | | |
+| what | ticket | owner | due | done |
+|---|---|---|---|---|
+| _to be written_ | | | | |
 
 ## Lessons
 

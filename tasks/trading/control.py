@@ -184,6 +184,10 @@ class Core(Protocol):
         """Return what runs in the strategy engine."""
         ...
 
+    def switch_strategy(self, name: str, reason: str, actor: str, *, enabled: bool) -> None:
+        """Let a strategy send signals, or not."""
+        ...
+
     def session_is_running(self) -> bool:
         """Return whether the gateway drives a session, minute by minute."""
         ...
@@ -309,6 +313,11 @@ class HttpCore:
         """See `Core`."""
         answer = self._peers["strategy_engine"].get("/api/v1/strategies")
         return _read(list[RunningStrategy], "strategy_engine", answer.get("strategies"))
+
+    def switch_strategy(self, name: str, reason: str, actor: str, *, enabled: bool) -> None:
+        """See `Core`."""
+        body = {"reason": reason, "actor": actor, "enabled": enabled}
+        self._peers["gateway"].send("PUT", f"/api/v1/strategies/{name}", body=body)
 
     def session_is_running(self) -> bool:
         """See `Core`."""

@@ -4,6 +4,7 @@ The rules of its trading switch are the real ones (trading_core.execution.contro
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -127,6 +128,13 @@ class FakeCore:
 
     def strategies(self) -> Sequence[RunningStrategy]:
         return self.running
+
+    def switch_strategy(self, name: str, reason: str, actor: str, *, enabled: bool) -> None:
+        self._hear(f"{name} {enabled}: {reason}, by {actor}")
+        if not self.ignores:
+            self.running = [
+                replace(one, enabled=enabled) if one.name == name else one for one in self.running
+            ]
 
     def session_is_running(self) -> bool:
         return self.drives_session

@@ -37,6 +37,7 @@ GIVEN: Mapping[str, Any] = {
     "owner": "operations",
     "file": "trades.csv",
     "symbol": "ACME",
+    "strategy": "sma_crossover",
     "symbols": ("ACME", "BOLT", "CRUX", "DYNE"),
 }
 # Services write these by themselves: the executor's lease, a sign of life, alerts of the hour.

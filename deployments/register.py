@@ -51,7 +51,11 @@ def register_all(settings: Settings) -> tuple[str, ...]:
     """
     found = runbooks.discover()
     require_known(runbook.name for runbook in found)
-    bodies = {runbook.name: deployment_of(runbook, load(runbook), settings) for runbook in found}
+    made_from = {"version": version(settings)}
+    bodies = {
+        runbook.name: deployment_of(runbook, load(runbook), settings) | made_from
+        for runbook in found
+    }
     with Orchestrator.of(settings) as orchestrator:
         for name, body in bodies.items():
             orchestrator.deploy(name, body)
@@ -63,7 +67,7 @@ def register_all(settings: Settings) -> tuple[str, ...]:
 
 def is_registered(settings: Settings) -> bool:
     """Whether exactly the runbooks of this source tree are deployed, as they are now."""
-    wanted = {runbook.name: version(settings) for runbook in runbooks.discover()}
+    wanted = dict.fromkeys((one.name for one in runbooks.discover()), version(settings))
     try:
         with Orchestrator.of(settings) as orchestrator:
             there = {d.name: d.version for d in orchestrator.deployments() if TAG in d.tags}
@@ -110,11 +114,10 @@ def step(settings: Settings) -> Step:
 
 
 def deployment_of(runbook: Runbook, flow: "Flow[Any, Any]", settings: Settings) -> dict[str, Any]:
-    """Return the deployment as Prefect's API has it."""
+    """Return the deployment as Prefect's API has it, but for its version."""
     line = line_of(runbook.name)
     return {
         "name": runbook.name,
-        "version": version(settings),
         "description": _description(runbook, line),
         "tags": [TAG, runbook.group],
         "entrypoint": runbook.entrypoint,

@@ -24,7 +24,7 @@ unexport CONDA_PREFIX
 
 DAY_OPTIONS := $(if $(DATA),--data "$(DATA)") $(if $(DATE),--date "$(DATE)") $(if $(SEED),--seed "$(SEED)")
 
-.PHONY: help day days up down status test check bench clean lock packages
+.PHONY: help day days up down status test soak check bench clean lock packages
 .PHONY: check-format check-lint check-types check-imports check-stub check-rust check-hosts
 
 help: ## this list
@@ -52,6 +52,9 @@ status: $(VENV)/engine.stamp ## show every service of the stack
 test: $(VENV)/dev.stamp $(VENV)/engine.stamp packages ## run every test; TESTS=tests/tasks only some
 	@$(BIN)/python -m tests.parts $(TESTS)
 	@cd rust_ext && cargo test --locked --quiet
+
+soak: $(VENV)/dev.stamp $(VENV)/engine.stamp packages ## run the long tests: killed at every place, days in a row, 24 hours of memory
+	@$(BIN)/python -m tests.parts --soak $(TESTS)
 
 check: check-format check-lint check-types check-imports check-stub check-rust check-hosts ## every rule a tool can hold
 

@@ -1,13 +1,16 @@
-"""`python -m tests.parts [PART ...]`: every part of the tests, two at a time, with one verdict.
+"""`python -m tests.parts [--soak] [PART ...]`: every part of the tests, with one verdict.
 
 A part is a directory under tests/ or a file: a pytest run with a stack of its own, so that what one
-part breaks and mends is not the ground of the next. Most of a part's time is waiting for processes,
-so two side by side take little more than half the time. A line tells when a part begins and how it
+part breaks and mends is not the ground of the next. Much of a part's time is waiting for processes,
+so three are run side by side. A line tells when a part begins and how it
 ended; what a part printed is shown whole when it failed. Ctrl-C ends them all.
 
 What failed is tried once more, on another fresh stack: a machine that is short of time can break a
 deadline. What passes only then does not fail the run, but is shown whole and named again at its
 end, for somebody to mend: a test that is sometimes red is a fault of the test or of the system.
+
+What goes on for long, or does at more places what is done at one, is marked `soak`: it is left to
+`--soak`, which runs nothing else.
 """
 
 import subprocess
@@ -16,6 +19,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,6 +28,7 @@ from trading_core.clock import stopwatch_seconds
 
 ROOT = Path(__file__).resolve().parent.parent
 LANES = 3
+SOAK = "--soak"
 # What takes longest begins first, so that no lane is left waiting for it. The rest follows by name.
 LONGEST_FIRST = (
     "tests/flows",
@@ -64,15 +69,18 @@ def parts() -> list[str]:
     return first + sorted(names - set(first))
 
 
-def run(part: str) -> Ended:
-    """Run one part to its end, and what failed of it once more."""
+def run(part: str, marks: str = "not soak") -> Ended:
+    """Run the tests of one part with those marks, and what failed of them once more."""
     say(f"begins {part}")
     with tempfile.TemporaryDirectory() as cache:
-        first = _pytest(part, cache)
+        first = _pytest(part, cache, "-m", marks)
+        if first.code == pytest.ExitCode.NO_TESTS_COLLECTED:
+            return replace(first, code=pytest.ExitCode.OK)
         if first.code != pytest.ExitCode.TESTS_FAILED:
             return first
         say(f"{first.line}; trying what failed once more")
-        second = _pytest(part, cache, "--last-failed", "--last-failed-no-failures=none")
+        again = ("--last-failed", "--last-failed-no-failures=none")
+        second = _pytest(part, cache, "-m", marks, *again)
     if second.code != 0:
         return replace(second, printed=f"{first.printed}\nthe second try:\n{second.printed}")
     return replace(second, unsteady=first.printed)
@@ -120,10 +128,12 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def main(wanted: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run what is wanted, or everything; return 1 when a part failed."""
     began = stopwatch_seconds()
-    ended = run_all(wanted or parts())
+    wanted = [one for one in arguments if one != SOAK]
+    marks = "soak" if SOAK in arguments else "not soak"
+    ended = run_all(wanted or parts(), partial(run, marks=marks))
     failed = [one for one in ended if one.code != 0]
     for one in failed:
         say(one.line)

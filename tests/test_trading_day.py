@@ -52,6 +52,7 @@ def test_the_day_of_2013_10_07_closes_to_the_cent_and_comes_out_the_same_again(
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.soak
 def test_a_friday_and_the_monday_after_it_are_planned_run_and_closed_with_nobody_there(
     stack: Stack, bars_dir: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""`make test` runs every test there is, once, and says so when one fails."""
+"""`make test` and `make soak` run every test there is, each once, and say so when one fails."""
 
 from pathlib import Path
 
@@ -59,6 +59,16 @@ def test_what_fails_is_tried_once_more_and_what_passes_only_then_is_named(
     (named,) = unsteady(list(ended.values()))
     assert "::test_wavers" in named
     assert "a deadline passed" in capsys.readouterr().out
+
+
+def test_what_is_long_is_left_to_the_soak(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = tmp_path / "test_long.py"
+    long.write_text("import pytest\n@pytest.mark.soak\ndef test_long(): assert 1 == 2\n")
+
+    assert main([str(long)]) == 0
+    assert "1 deselected" in capsys.readouterr().out
 
 
 def _files_of(part: Path) -> list[str]:

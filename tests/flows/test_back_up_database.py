@@ -153,9 +153,9 @@ def test_a_rehearsal_says_what_it_would_do_and_does_nothing(worked_on: Stack) ->
 @pytest.mark.parametrize(
     ("killed_at", "window"),
     [
-        ("taken", "2026-03-03T0000Z"),
+        pytest.param("taken", "2026-03-03T0000Z", marks=pytest.mark.soak),
         ("copied", "2026-03-03T0600Z"),
-        ("restored", "2026-03-03T1200Z"),
+        pytest.param("restored", "2026-03-03T1200Z", marks=pytest.mark.soak),
     ],
 )
 def test_killed_anywhere_the_next_run_comes_to_one_good_backup(

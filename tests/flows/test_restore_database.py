@@ -177,6 +177,7 @@ def test_killed_again_and_again_the_loss_of_all_data_is_restored_once(
     assert recorded(own, account) == executions(at_exchange(own))
 
 
+@pytest.mark.soak
 def test_with_disk_and_catalogue_lost_too_the_bucket_is_enough(own: Stack, account: str) -> None:
     play_until(own, 140)
     have_all_off_site(own)

@@ -36,6 +36,7 @@ def fences(stack: Stack) -> int:
     return int(row[0])
 
 
+@pytest.mark.soak
 def test_a_second_stack_lives_beside_the_first_and_leaves_nothing(
     stack: Stack, tmp_path: Path
 ) -> None:

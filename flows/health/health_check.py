@@ -10,7 +10,7 @@ If red:   the line says what was found and what was expected. A service: service
 Covers:   HLT-01, HLT-02, HLT-03, HLT-04, HLT-05, HLT-06, HLT-07, HLT-08, HLT-10, HLT-13, HLT-18,
           HLT-19, HLT-21, HLT-24, HLT-25, HLT-26, HLT-27, HLT-28, HLT-29, OBJ-18, GAP-04, GAP-05,
           GAP-12, GAP-13
-Partly:   HLT-11, HLT-20, HLT-30
+Partly:   HLT-11, HLT-30
 """
 
 from datetime import timedelta

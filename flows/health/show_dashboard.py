@@ -11,6 +11,9 @@ from prefect import flow
 
 from flows.desk import open_run
 from tasks.health.dashboard import notify_dashboard
+from tasks.health.indicators import check_health_score
+from tasks.kernel import collect
+from tasks.people.findings import notify_checklist
 
 
 @flow(name="show-dashboard")
@@ -26,4 +29,7 @@ def show_dashboard(
     """
     with open_run("show-dashboard", "now", dry_run=dry_run, requested_by=requested_by) as desk:
         # Look.
+        notify_checklist(collect({"health score": check_health_score.submit(desk.settings)}))
+
+        # Act.
         return notify_dashboard(desk.settings, only_trouble)

@@ -1,16 +1,21 @@
 """Halting works round whatever is down; resuming wants every condition and other people's yes."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from flows.emergency.emergency_shutdown import emergency_shutdown
+from flows.emergency.liquidate_positions import liquidate_positions
 from flows.emergency.resume_trading import resume_trading
 from flows.emergency.trading_halt import trading_halt
 from tests.fix_approvals import approving
-from tests.fix_core import Core
+from tests.fix_core import WORD, Core
 from tests.flows.artifacts import table_of, text_of
 from tests.flows.conftest import no_database, no_exchange, no_operations, open_session
 from trading_core import halt_request
+from trading_core.broker.client import Broker
+from trading_core.clock import poll, seconds
 from trading_core.errors import CheckFailed, NotVerified
 
 
@@ -168,3 +173,33 @@ def test_a_condition_that_does_not_hold_keeps_trading_halted(core: Core) -> None
     assert isinstance(error, CheckFailed)
     assert "not strategy_engine" in str(error)
     assert trading_state(core)["mode"] == "halted"
+
+
+def test_a_closed_market_sells_and_halts_nothing(core: Core) -> None:
+    state = liquidate_positions("crash", return_state=True)
+    error = state.result(raise_on_failure=False)
+    assert isinstance(error, CheckFailed)
+    assert "expected an open market" in str(error)
+    assert trading_state(core)["accepts_orders"]
+
+
+def test_with_other_peoples_yes_everything_is_sold(core: Core) -> None:
+    core.exchange_clock_to("2013-10-07T13:30:00+00:00", plus=timedelta(minutes=1))
+    with core.peer("gateway") as gateway, Broker.of(core.settings) as broker:
+        gateway.post("/api/v1/orders", {**WORD, "symbol": "ACME", "side": "buy", "quantity": 5})
+        assert poll(lambda: bool(broker.positions()), within=seconds(10))
+        with approving(core.operations.owner_dsn) as asked:
+            state = liquidate_positions("crash", return_state=True)
+        assert state.is_completed(), state
+        assert broker.positions() == []
+    assert [step.does for step in asked[0].plan] == ["sell 5 ACME at the market"]
+    assert trading_state(core)["mode"] == "halted"
+
+
+def test_a_shutdown_goes_on_where_no_supervisor_answers_and_says_so(core: Core) -> None:
+    state = emergency_shutdown("breach", return_state=True)
+    error = state.result(raise_on_failure=False)
+    assert isinstance(error, NotVerified)
+    assert "gateway stopped" in str(error)
+    found = trading_state(core)
+    assert (found["mode"], found["breaker"]) == ("emergency_shutdown", "OPEN")

@@ -50,7 +50,8 @@ def ensure_outage_filled(
 @check
 def check_outage_valid(history: BarHistory) -> CheckResult:
     """Validate the day's bars, those just filled among them (INC-02, DAT-03)."""
-    if not history.has_bars():
+    # What is stored before the open is not of trading hours.
+    if not history.has_bars() or history.frame().empty:
         words = "no bar of the day is stored yet: nothing to validate"
         return CheckResult(Verdict.WARN, words, "bars that make sense")
     return judged(history)

@@ -53,7 +53,7 @@ test: $(VENV)/dev.stamp $(VENV)/engine.stamp packages ## run every test; TESTS=t
 	@$(BIN)/python -m tests.parts $(TESTS)
 	@cd rust_ext && cargo test --locked --quiet
 
-soak: $(VENV)/dev.stamp $(VENV)/engine.stamp packages ## run the long tests: killed at every place, days in a row, 24 hours of memory
+soak: $(VENV)/dev.stamp $(VENV)/engine.stamp packages ## run the long tests: killed at every place, days in a row
 	@$(BIN)/python -m tests.parts --soak $(TESTS)
 
 check: check-format check-lint check-types check-imports check-stub check-rust check-hosts ## every rule a tool can hold

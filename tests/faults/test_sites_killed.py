@@ -78,6 +78,7 @@ def test_fail_over_is_carried_on_and_two_at_once_switch_once(sites: Sites, runs:
     assert not left_open(sites)
 
 
+@pytest.mark.soak
 def test_rejoining_is_carried_on_whatever_was_left_at_work(sites: Sites, runs: Runs) -> None:
     if standby.streams(sites.other):
         runs.through("fail-over", reason="so that one has lost its turn", to=sites.other.site)
@@ -100,6 +101,7 @@ def test_rejoining_is_carried_on_whatever_was_left_at_work(sites: Sites, runs: R
     assert not left_open(sites)
 
 
+@pytest.mark.soak
 def test_failing_back_is_carried_on_from_where_it_was_killed(sites: Sites, runs: Runs) -> None:
     if sites.in_use.site == sites.home.site:
         runs.through("fail-over", reason="so that there is a way back", to=sites.other.site)
@@ -121,6 +123,7 @@ def test_failing_back_is_carried_on_from_where_it_was_killed(sites: Sites, runs:
     assert not left_open(sites)
 
 
+@pytest.mark.soak
 def test_a_drill_is_rehearsed_anew_and_leaves_nothing(sites: Sites, runs: Runs) -> None:
     place = sites.home.root / "drills" / "failover"
     before = drills(sites)

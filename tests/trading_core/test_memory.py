@@ -14,7 +14,6 @@ DAYS = 5
 
 
 @pytest.mark.slow
-@pytest.mark.soak
 def test_twenty_four_hours_of_market_time_leave_memory_within_the_bound(
     trading_database: TradingDatabase, operations_database: OperationsDatabase, tmp_path: Path
 ) -> None:

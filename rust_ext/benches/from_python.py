@@ -33,7 +33,7 @@ CALLS, SLICES = 250, 200
 CHUNKS, RUNS = 64, 5
 LEVELS = 50
 ROWS_AT_ONCE = 256
-# What the issue asks for: must and aim.
+# The goals: must and aim.
 SUBMIT, CANCEL = (55, 45), (25, 20)
 BATCH = {"w1": (36, 28), "w100": (65, 45)}
 

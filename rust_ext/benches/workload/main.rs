@@ -26,7 +26,7 @@ use file::Workload;
 use matching::Matching;
 use whole::Whole;
 
-/// What the issue asks for, in ns per message: workload, match only must and aim, full path the same.
+/// The goals, in ns per message: workload, match only must and aim, full path the same.
 const GOALS: [(&str, [f64; 4]); 3] = [
     ("w1", [18.0, 13.0, 32.0, 26.0]),
     ("w100", [35.0, 24.0, 50.0, 40.0]),

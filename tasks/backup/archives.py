@@ -103,22 +103,23 @@ def ensure_old_archives_removed(
     """Remove archives that are 90 days old on a day, here and in the bucket; never the newest."""
     limit = day - KEPT
     old = _older(shelf, limit)
-
-    def act(_fence: int) -> list[str]:
-        for name in old:
-            (shelf.directory / name).unlink(missing_ok=True)
-        shelf.bucket.remove(f"{shelf.kind}/{name}" for name in old)
-        return old
-
     if not old:
         return Unchanged(f"no archive of {shelf.kind} is of before {limit}", old)
     return Change(
         does=f"remove {len(old)} archives of {shelf.kind} of before {limit}",
-        act=act,
+        act=lambda _fence: take_away(shelf, old),
         holds=lambda: not _older(shelf, limit),
         within=_SHOWS_WITHIN,
         facts={"archives": old},
     )
+
+
+def take_away(shelf: Shelf, names: list[str]) -> list[str]:
+    """Remove archives, here and in the bucket; return their names."""
+    for name in names:
+        (shelf.directory / name).unlink(missing_ok=True)
+    shelf.bucket.remove(f"{shelf.kind}/{name}" for name in names)
+    return names
 
 
 def _not_copied(shelf: Shelf) -> list[Path]:

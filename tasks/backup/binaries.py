@@ -15,7 +15,7 @@ from pathlib import Path
 
 from infra import archives
 from infra.archives import Member
-from tasks.backup.archives import Shelf, archived
+from tasks.backup.archives import Shelf, archived, take_away
 from tasks.kernel import PROJECT, Change, CheckResult, Unchanged, Verdict, action, check
 from trading_core.clock import seconds
 
@@ -84,18 +84,11 @@ def ensure_old_versions_removed(
 ) -> Change[list[str]] | Unchanged[list[str]]:
     """Remove all but the newest versions, here and in the bucket."""
     old = _older(shelf, kept)
-
-    def act(_fence: int) -> list[str]:
-        for name in old:
-            (shelf.directory / name).unlink(missing_ok=True)
-        shelf.bucket.remove(f"{shelf.kind}/{name}" for name in old)
-        return old
-
     if not old:
         return Unchanged(f"there are no more than {kept} versions", old)
     return Change(
         does=f"remove {len(old)} versions, keep {kept}",
-        act=act,
+        act=lambda _fence: take_away(shelf, old),
         holds=lambda: not _older(shelf, kept),
         within=_SHOWS_WITHIN,
         facts={"archives": old},

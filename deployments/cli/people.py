@@ -79,21 +79,35 @@ def add(
 def revoke(
     who: Annotated[str, typer.Argument(help="A token's id, or a name: then all of theirs.")],
 ) -> None:
-    """Revoke tokens, now. Answers they gave to requests that still wait count for nothing."""
+    """Revoke tokens, now. Answers they gave to requests that still wait count for nothing.
+
+    Whoever has no personal token left loses their tokens of the control API with the last one.
+    """
+    from trading_core.access import issuing
+    from trading_core.access.call import CallLine
+    from trading_core.clock import SystemClock
     from trading_core.storage.connect import connect
     from trading_core.storage.operations import people
+    from trading_core.storage.operations.control_api import calls
 
-    dsn = Settings.read().secret("operations_owner_dsn")
+    dsn, by = Settings.read().secret("operations_owner_dsn"), getpass.getuser()
     with connect(dsn, application=_APPLICATION) as connection:
         known = people.holders(connection).values()
-        wanted = [one.key_id for one in known if who == one.key_id or _is(who, one)]
-        count = people.revoke(connection, wanted, revoked_by=getpass.getuser())
-    if not wanted:
+        meant = [one for one in known if who == one.key_id or _is(who, one)]
+        count = people.revoke(connection, [one.key_id for one in meant], revoked_by=by)
+        ended = issuing.end_unvouched(connection, {one.person for one in meant}, by)
+        if count or ended:
+            facts = {"of": who, "personal_tokens": count, "tokens": ended}
+            now = SystemClock().now()
+            calls.append(connection, CallLine.of_command(f"{_APPLICATION} revoke", now, by, facts))
+    if not meant:
         raise ConfigurationError(
             f"{who}: expected a token's id or a name, found none of them",
             next_step="see `tradeops people list`",
         )
     typer.echo(f"revoked {count} tokens of {who}" if count else f"{who} had none in force")
+    if ended:
+        typer.echo(f"and {len(ended)} of the control API: {', '.join(ended)}")
 
 
 def list_() -> None:

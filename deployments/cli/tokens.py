@@ -8,7 +8,6 @@ import getpass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from uuid import uuid4
 
 import typer
 from rich.table import Table
@@ -129,24 +128,10 @@ def _facts(caller: Caller) -> dict[str, object]:
 def _put_on_record(
     connection: "Connection", verb: str, at: datetime, facts: dict[str, object]
 ) -> None:
-    from trading_core.access.call import CallLine, Kind
+    from trading_core.access.call import CallLine
     from trading_core.storage.operations.control_api import calls
 
-    endpoint = f"tradeops tokens {verb}"
-    line = CallLine(
-        at=at,
-        call_id=uuid4().hex,
-        kind=Kind.ANSWERED.value,
-        caller_id="command",
-        caller="command line",
-        actor=getpass.getuser(),
-        reason="",
-        endpoint=endpoint,
-        idempotency_key="",
-        fingerprint="",
-        status=200,
-        facts=facts,
-    )
+    line = CallLine.of_command(f"{_APPLICATION} {verb}", at, getpass.getuser(), facts)
     calls.append(connection, line)
 
 

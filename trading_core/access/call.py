@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
+from uuid import uuid4
 
 from trading_core.hash_chain import digest_of
 
@@ -47,6 +48,24 @@ class CallLine:
     seq: int = 0
     prev_hash: str = ""
     hash: str = ""
+
+    @classmethod
+    def of_command(cls, words: str, at: datetime, actor: str, facts: Mapping[str, Any]) -> Self:
+        """Return the line of something done at this machine, by a command and not over HTTP."""
+        return cls(
+            at=at,
+            call_id=uuid4().hex,
+            kind=Kind.ANSWERED.value,
+            caller_id="command",
+            caller="command line",
+            actor=actor,
+            reason="",
+            endpoint=words,
+            idempotency_key="",
+            fingerprint="",
+            status=200,
+            facts=facts,
+        )
 
     def digest(self) -> str:
         """Return the SHA-256 this line must carry, as hex."""

@@ -8,7 +8,7 @@ from psycopg import Connection
 from trading_core.access.api_token import ApiToken, Caller, Scope
 from trading_core.errors import ConfigurationError
 from trading_core.storage.operations import people
-from trading_core.storage.operations.control_api import tokens
+from trading_core.storage.operations.control_api import calls, tokens
 
 DAYS_MAX = 366
 CALLS_PER_MINUTE = 600
@@ -66,14 +66,37 @@ def issue(
     return token, caller
 
 
+def end_unvouched(connection: Connection, persons: set[str], revoked_by: str) -> list[str]:
+    """End the tokens of those for whom nobody vouches any more; return the ids of what is ended.
+
+    Called in the transaction that revokes their personal tokens: both are ended, or neither.
+    """
+    calls.take_turn(connection)
+    gone = persons - _vouched_for(connection)
+    ids = [
+        one.id
+        for one in tokens.callers(connection)
+        if one.person in gone and one.revoked_at is None
+    ]
+    tokens.revoke(connection, ids, revoked_by=revoked_by)
+    return ids
+
+
 def _require_vouched_for(connection: Connection, person: str) -> None:
     """Take a person's number only where the owner of the database has written the same one down.
 
     So that one person does not become two by a number typed otherwise.
     """
-    known = {one.person for one in people.holders(connection).values() if one.revoked_at is None}
-    if person and person not in known:
+    if not person:
+        return
+    # In turn with `end_unvouched`, or a token could be issued while its holder is being revoked.
+    calls.take_turn(connection)
+    if person not in _vouched_for(connection):
         raise ConfigurationError(
             f"API token: expected the number of somebody with a personal token, was {person!r}",
             next_step="see `tradeops people list`; `tradeops people add` vouches for somebody",
         )
+
+
+def _vouched_for(connection: Connection) -> set[str]:
+    return {one.person for one in people.holders(connection).values() if one.revoked_at is None}

@@ -21,7 +21,7 @@ document need no token; everything else does.
 it is kept. `tradeops tokens list` and `revoke` do what they say. A token is sent as
 `Authorization: Bearer TOKEN`. It has an end (at most 366 days), a number of calls a minute, and
 scopes of which none includes another; with `--person` it is somebody's own, by their number in the
-firm's list of people:
+firm's list of people, and ends when `tradeops people revoke` takes their last personal token:
 
 | Scope | For |
 |---|---|

@@ -6,17 +6,24 @@ from pathlib import Path
 
 import pytest
 from psycopg import Connection
+from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 from deployments.cli import main
 from tests.fix_postgres import OperationsDatabase
 from tests.trading_core.approval.sample import a_request
+from trading_core.access.api_token import ApiToken
+from trading_core.access.token_book import TokenBook
 from trading_core.approval.judgement import judge
 from trading_core.approval.personal_token import PersonalToken
 from trading_core.approval.request import Request
+from trading_core.clock import SystemClock
 from trading_core.errors import CheckFailed, ConfigurationError
-from trading_core.storage.connect import connect
+from trading_core.gateway.endpoints import ENDPOINTS
+from trading_core.gateway.gatekeeper import Gatekeeper, Turned
+from trading_core.storage.connect import Database, connect
 from trading_core.storage.operations import approvals, people
+from trading_core.storage.operations.control_api import calls
 
 
 class Desk:
@@ -37,6 +44,12 @@ class Desk:
         assert added.exit_code == 0, added.output
         return file
 
+    def api_token(self, name: str, scope: str) -> ApiToken:
+        """Issue a token of the control API to somebody, or to a machine."""
+        person = ("--person", f"number of {name}") if name else ()
+        issued = self("tokens", "issue", f"script of {name}", "--scope", scope, *person)
+        return ApiToken.read(issued.stdout)
+
     def asked(self, people_needed: int = 1) -> Request:
         """Have ann's run ask."""
         now = people.now(self.connection)
@@ -46,6 +59,24 @@ class Desk:
         approvals.ask(self.connection, request)
         self.connection.commit()
         return request
+
+
+class Door:
+    """The control API's own look at tokens, without the process around it."""
+
+    def __init__(self, book: TokenBook) -> None:
+        self._book = book
+        self._keeper = Gatekeeper(book, SystemClock())
+        self._reads = next(one for one in ENDPOINTS if one.name == "GET /api/v1/state")
+
+    def answers(self, token: ApiToken) -> int:
+        """Return what a call that only looks is answered with."""
+        self._book.read_again()
+        try:
+            self._keeper.admit(self._reads, {"authorization": f"Bearer {token.text}"})
+        except Turned as turned:
+            return turned.refusal.status
+        return 200
 
 
 @pytest.fixture
@@ -63,6 +94,12 @@ def desk(
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     with connect(operations_database.app_dsn, application="tests") as connection:
         yield Desk(tmp_path, connection)
+
+
+@pytest.fixture
+def door(operations_database: OperationsDatabase, tmp_path: Path) -> Iterator[Door]:
+    with Database(operations_database.app_dsn, application="tests") as database:
+        yield Door(TokenBook(tmp_path / "state", SecretStr("of the stack"), database))
 
 
 def test_a_token_is_shown_once_and_only_its_public_half_is_kept(desk: Desk) -> None:
@@ -163,6 +200,38 @@ def test_a_revoked_token_answers_nothing_more_nor_what_it_has_answered(desk: Des
     given = approvals.answers(desk.connection, request.id)
     assert judge(request, given, people.holders(desk.connection)).missing == 2
     assert "revoked" in desk("people", "list").stdout
+
+
+def test_who_is_revoked_loses_every_token_of_the_control_api_and_nobody_else_does(
+    desk: Desk, door: Door
+) -> None:
+    for name in ("bob", "carol"):
+        desk.person(name)
+    theirs = [desk.api_token("bob", "read"), desk.api_token("bob", "halt")]
+    others = [desk.api_token("carol", "read"), desk.api_token("", "read")]
+    assert [door.answers(one) for one in [*theirs, *others]] == [200, 403, 200, 200]
+
+    said = desk("people", "revoke", "bob").stdout
+
+    assert all(one.id in said for one in theirs)
+    assert [door.answers(one) for one in [*theirs, *others]] == [401, 401, 200, 200]
+    line = calls.since(desk.connection, 0, 100)[-1]
+    assert (line.endpoint, line.facts["of"]) == ("tradeops people revoke", "bob")
+    assert line.facts["personal_tokens"] == 1
+    assert set(line.facts["tokens"]) == {one.id for one in theirs}
+    assert "and" not in desk("people", "revoke", "bob").stdout
+    assert len(calls.since(desk.connection, 0, 100)) == line.seq
+
+
+def test_tokens_of_the_control_api_end_with_the_last_personal_token(desk: Desk, door: Door) -> None:
+    first = PersonalToken.read_file(desk.person("bob"))
+    last = PersonalToken.read_file(desk.person("Bob", scope="run"))
+    theirs = desk.api_token("bob", "read")
+
+    assert "control API" not in desk("people", "revoke", first.key_id).stdout
+    assert door.answers(theirs) == 200
+    assert f"and 1 of the control API: {theirs.id}" in desk("people", "revoke", last.key_id).stdout
+    assert door.answers(theirs) == 401
 
 
 def test_an_unknown_request_or_token_is_named_and_so_is_where_to_look(desk: Desk) -> None:

@@ -119,7 +119,7 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("alert_protections_total", "counter", "Protective steps taken.", ("step", "held")),
     Metric("alert_runs_waiting", "gauge", "Episodes whose runbook was not started yet."),
     Metric("alert_silence_seconds", "gauge", "Since the dead man's switch was last heard of."),
-    Metric("alert_test_requested", "gauge", "1 while a test alert is wanted.", ("test",)),
+    Metric("alert_test_requested", "gauge", "1 while a test is wanted.", ("test", "asked_at")),
     Metric("notices_waiting", "gauge", "Messages to people that were not sent yet."),
     Metric("incident_runs_total", "counter", "Runs of the warm executor by their end.", ("state",)),
     Metric("incident_runs_active", "gauge", "Runs of the warm executor under way."),

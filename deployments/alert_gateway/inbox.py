@@ -5,7 +5,7 @@ A delivery that cannot be written down is refused as unreachable, which Alertman
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from threading import BoundedSemaphore, Lock
 
 import structlog
@@ -42,26 +42,33 @@ class DeadMansSwitch:
 
 
 class TestAlerts:
-    """The test alerts somebody asked for: a metric of 1 until Alertmanager brings it back."""
+    """The test alerts somebody asked for: a metric of 1 until Alertmanager brings it back.
+
+    When it was asked for is a label, so every asking is an alert of its own. Without it
+    Alertmanager would hold back a test that a gateway started anew sends again, as already told.
+    """
 
     def __init__(self, metrics: Metrics) -> None:
         self._clock = SystemClock()
         self._gauge = metrics.gauge("alert_test_requested")
         self._turn = Lock()
+        self._asked: dict[str, str] = {}
         self._received: dict[str, datetime | None] = {}
 
     def request(self, test: str) -> None:
-        """Have the alert fire; asking again for one that came changes nothing."""
+        """Have the alert fire; asking again for one that was asked for changes nothing."""
         with self._turn:
-            if self._received.setdefault(test, None) is None:
-                self._gauge.labels(test).set(1)
+            if test not in self._asked:
+                self._asked[test] = self._clock.now().astimezone(UTC).isoformat()
+                self._received[test] = None
+                self._gauge.labels(test, self._asked[test]).set(1)
 
-    def arrived(self, test: str) -> None:
+    def arrived(self, test: str, asked_at: str) -> None:
         """Take note that the alert came back through Prometheus and Alertmanager."""
         with self._turn:
-            if test in self._received and self._received[test] is None:
+            if self._asked.get(test) == asked_at and self._received[test] is None:
                 self._received[test] = self._clock.now()
-                self._gauge.remove(test)
+                self._gauge.remove(test, asked_at)
 
     def received_at(self, test: str) -> datetime | None:
         """Return when a test came back; None: not yet, or nobody asked for it."""
@@ -117,7 +124,7 @@ class Inbox:
         if alert.name == DEAD_MANS_SWITCH and alert.is_firing:
             self.dead_mans_switch.heard()
         if alert.name == TEST_ALERT and alert.is_firing:
-            self._tests.arrived(alert.labels.get("test", ""))
+            self._tests.arrived(alert.labels.get("test", ""), alert.labels.get("asked_at", ""))
         return alert.name in (DEAD_MANS_SWITCH, TEST_ALERT)
 
     def _episode(self, alert: Alert, received_at: datetime) -> Episode:

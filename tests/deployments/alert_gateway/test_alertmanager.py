@@ -14,7 +14,8 @@ import uvicorn
 
 from deployments.alert_gateway.app import alert_gateway_app
 from infra.embedded import alertmanager
-from tests.deployments.alert_gateway.test_app import episodes, no_database
+from tests.deployments.alert_gateway.conftest import CONTROL_TOKEN
+from tests.deployments.alert_gateway.test_app import ask_for_test, episodes, no_database
 from tests.fix_postgres import OperationsDatabase
 from trading_core import halt_request
 from trading_core.clock import SystemClock, poll, seconds
@@ -115,6 +116,25 @@ def test_what_is_silenced_never_arrives(
         assert poll(lambda: bool(episodes(operations_database)), within=seconds(20))
     (kept,) = episodes(operations_database)
     assert kept.labels["service"] == "market_data"
+
+
+def test_a_test_sent_again_by_a_gateway_started_anew_is_not_held_back(
+    settings: Settings, manager: httpx.Client
+) -> None:
+    """The first is told and never ends, as when the machine stops before it does."""
+    headers = {"Authorization": f"Bearer {CONTROL_TOKEN}"}
+    url = settings.url("alert_gateway")
+    for _ in range(2):
+        with (
+            gateway_at_its_port(settings),
+            httpx.Client(base_url=url, headers=headers, trust_env=False) as client,
+        ):
+            asked_at = ask_for_test(client)
+            fire(manager, alertname="TestAlert", test="shift", asked_at=asked_at)
+            assert poll(
+                lambda client=client: client.get("/test-alerts/shift").json()["received_at"],  # type: ignore[misc]
+                within=seconds(15),
+            )
 
 
 def _counts(settings: Settings, status: str) -> list[float]:

@@ -1,5 +1,6 @@
 """Protect first, write down, then answer; each alert for itself, each episode once."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,7 +11,7 @@ import pytest
 from deployments.alert_gateway.app import alert_gateway_app
 from deployments.alert_gateway.webhook import Delivery
 from tests.deployments.alert_gateway.conftest import CONTROL_TOKEN
-from tests.deployments.alert_gateway.deliveries import alert, delivery
+from tests.deployments.alert_gateway.deliveries import BEGUN, alert, delivery
 from tests.fix_postgres import OperationsDatabase
 from trading_core import halt_request
 from trading_core.clock import poll, seconds
@@ -153,17 +154,36 @@ def test_people_are_told_once_when_nothing_is_heard_of_alerting(
     assert words.startswith("P1 nothing was heard of alerting since")
 
 
-def test_a_test_alert_is_a_metric_until_it_comes_back(gateway: httpx.Client) -> None:
+def ask_for_test(gateway: httpx.Client) -> str:
+    """Ask for the test `shift`; return the moment of asking, as its metric tells it."""
     control = {"Authorization": f"Bearer {CONTROL_TOKEN}"}
     gateway.post("/test-alerts", json={"test": "shift"}, headers=control).raise_for_status()
-    assert 'alert_test_requested{test="shift"} 1.0' in gateway.get("/metrics").text
+    told = re.findall(
+        r'alert_test_requested{asked_at="([^"]+)",test="shift"} 1.0', gateway.get("/metrics").text
+    )
+    assert len(told) == 1, told
+    return str(told[0])
+
+
+def test_a_test_alert_is_a_metric_until_it_comes_back(gateway: httpx.Client) -> None:
+    asked_at = ask_for_test(gateway)
+    assert ask_for_test(gateway) == asked_at, "asking twice is asking once"
     assert gateway.get("/test-alerts/shift").json()["received_at"] is None
 
-    body = delivery(alert("TestAlert", test="shift"))
+    body = delivery(alert("TestAlert", test="shift", asked_at=asked_at))
     gateway.post("/alertmanager", json=body).raise_for_status()
 
     assert gateway.get("/test-alerts/shift").json()["received_at"] is not None
-    assert 'alert_test_requested{test="shift"}' not in gateway.get("/metrics").text
+    assert 'test="shift"' not in gateway.get("/metrics").text
+
+
+def test_an_alert_left_over_of_an_earlier_asking_proves_nothing(gateway: httpx.Client) -> None:
+    ask_for_test(gateway)
+
+    left_over = alert("TestAlert", test="shift", asked_at=BEGUN)
+    gateway.post("/alertmanager", json=delivery(left_over)).raise_for_status()
+
+    assert gateway.get("/test-alerts/shift").json()["received_at"] is None
 
 
 def test_an_episode_is_named_by_alert_fingerprint_and_start() -> None:

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from trading_core.clock import seconds
 from trading_core.domain.orders import Side
-from trading_core.domain.shares import Shares
+from trading_core.domain.shares import Shares, shares, size
 from trading_core.domain.state import TradingState
 from trading_core.errors import Unreachable
 from trading_core.peers import Peer
@@ -121,14 +121,20 @@ class WayOut:
     Attributes:
         symbols: Which; None: all.
         loss_share_max: Of what is sold, what getting out may cost: 0.1 is a tenth.
+        keep: How many shares stay, of the one position that `symbols` names.
     """
 
     symbols: tuple[str, ...] | None
     loss_share_max: Decimal
+    keep: Shares = 0
 
     def covers(self, symbol: str) -> bool:
         """Whether a position in `symbol` is to be closed."""
         return self.symbols is None or symbol in self.symbols
+
+    def closes(self, held: Shares) -> Shares:
+        """Return how many of the shares held in a position go, long or short alike."""
+        return max(shares(size(held) - self.keep), 0)
 
 
 class Core(Protocol):
@@ -341,13 +347,17 @@ class HttpCore:
 
     def close_positions(self, way: WayOut, reason: str, actor: str) -> None:
         """See `Core`."""
-        body = {
+        body: dict[str, Any] = {
             "reason": reason,
             "actor": actor,
             "max_loss_percent": str(way.loss_share_max),
-            "symbols": None if way.symbols is None else list(way.symbols),
         }
-        self._peers["gateway"].post("/api/v1/positions/liquidate", body, within=_CLOSING_WITHIN)
+        if way.symbols and way.keep:
+            path, body["keep"] = f"{way.symbols[0]}/close", str(way.keep)
+        else:
+            path, body["symbols"] = "liquidate", way.symbols and list(way.symbols)
+        gateway = self._peers["gateway"]
+        gateway.post(f"/api/v1/positions/{path}", body, within=_CLOSING_WITHIN)
 
     def _tell(self, path: str, reason: str, actor: str, fence: int, **more: object) -> None:
         body = {"reason": reason, "actor": actor, "fence": fence, **more}

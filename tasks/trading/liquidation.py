@@ -2,21 +2,31 @@
 
 Closing goes through the core's own door, which halts trading and takes back what is open before it
 plans from what the broker says is held. So whatever was sent before, and however often it is done
-again, no order closes more than there is: a position never turns into its opposite.
+again, no order closes more than there is: a position never turns into its opposite. Of a part of a
+position the core is told what stays, not what goes. That is worked out once and stands in the
+ledger, so that a run that is taken up again closes what is left of the same part.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
+from typing import TypeVar
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check, current_run
 from tasks.kernel.evidence import say, show_table, warn
-from tasks.trading.control import Core, WayOut
+from tasks.trading.control import ClosingOrder, Core, WayOut
+from tasks.trading.way_out import begun, way_out
 from trading_core.broker.contract import HeldPosition, TradingApi
 from trading_core.clock import seconds, stopwatch_seconds
+from trading_core.domain.money import to_cents
+from trading_core.domain.position_part import PositionPart
 from trading_core.domain.shares import Shares, size
 from trading_core.errors import CheckFailed, NotVerified
+
+Holding = TypeVar("Holding", HeldPosition, ClosingOrder)
 
 _FLAT_WITHIN = seconds(600)
 _VALUE_EVERY = seconds(5)
@@ -40,7 +50,7 @@ def check_positions_booked(core: Core, broker: TradingApi) -> CheckResult:
 
     A difference is told and stops nobody: what the broker says is held is what is closed.
     """
-    held, booked = _held(broker, None), dict(core.positions_booked())
+    held, booked = broker.positions(), dict(core.positions_booked())
     at_broker = {one.symbol: one.quantity for one in held}
     same = at_broker == booked
     words = f"{len(held)} positions at the broker"
@@ -53,10 +63,25 @@ def check_positions_booked(core: Core, broker: TradingApi) -> CheckResult:
 
 
 @check
-def check_closing_cost(core: Core, max_loss: float, symbol: str | None = None) -> CheckResult:
+def check_position_part(broker: TradingApi, part: PositionPart) -> CheckResult:
+    """See that what is to be closed is a part of what the broker says is held."""
+    held, expected = _held_of(part, broker.positions()), "a part of what is held"
+    try:
+        goes = way_out(0, part, held).closes(held)
+    except CheckFailed as error:
+        return CheckResult(Verdict.FAIL, str(error), expected)
+    words = f"{goes} of {size(held)} {part.symbol} to be closed"
+    return CheckResult(Verdict.PASS, words, expected, {"closes": str(goes), "held": str(held)})
+
+
+@check
+def check_closing_cost(
+    core: Core, max_loss: float, part: PositionPart | None = None
+) -> CheckResult:
     """Add up what the orders that close positions are expected to cost at this moment's prices."""
-    way = _way_out(max_loss, symbol)
-    orders = [one for one in core.closing_orders() if way.covers(one.symbol)]
+    planned = core.closing_orders()
+    way = way_out(max_loss, part, _held_of(part, planned))
+    orders = [_cut(one, way) for one in _to_close(planned, way)]
     loss_usd = sum((one.expected_loss_usd for one in orders), Decimal(0))
     value_usd = sum((one.value_usd for one in orders), Decimal(0))
     verdict = Verdict.PASS if loss_usd <= value_usd * _WARN_SHARE else Verdict.WARN
@@ -82,24 +107,28 @@ def check_closing_cost(core: Core, max_loss: float, symbol: str | None = None) -
 
 @action
 def ensure_positions_closed(
-    core: Core, broker: TradingApi, max_loss: float, reason: str, symbol: str | None = None
+    core: Core, broker: TradingApi, max_loss: float, reason: str, part: PositionPart | None = None
 ) -> Change[None] | Unchanged[None]:
-    """Close positions at the market, and see them flat at the broker and in our record.
+    """Close positions at the market, and see them closed at the broker and in our record.
 
     What is not filled is sent once more; after that its orders are waited for. The plan names every
     order: an approval holds for these shares and no others.
 
     Args:
         max_loss: The share of what is sold that closing may cost: 0.1 is a tenth.
-        symbol: Which position; None: all.
+        part: Of which position how much; None: all of all.
 
     Raises:
-        NotVerified: The broker is flat, and our record is not.
-        CheckFailed: The market is closed, or closing costs too much; nothing was sent.
+        NotVerified: The broker has closed it, and our record has not.
+        CheckFailed: The market is closed, closing costs too much, or the part is none of what is
+            held; nothing was sent.
     """
-    way, target = _way_out(max_loss, symbol), symbol or "all"
-    held = _held(broker, way)
-    if held and not any(map(_order_in_words, held)):
+    positions, target = broker.positions(), part.symbol if part else "all"
+    there = _held_of(part, positions)
+    way = way_out(max_loss, part, there)
+    held = _to_close(positions, way)
+    orders = [words for one in held if (words := _order_in_words(one, way))]
+    if held and not orders:
         raise CheckFailed(
             f"positions: expected whole shares to close, was {held[0].quantity} {held[0].symbol}",
             next_step="close the part of a share on the broker's own page",
@@ -107,19 +136,25 @@ def ensure_positions_closed(
     if not held:
         if booked := _booked(core, way):
             raise NotVerified(
-                f"positions: expected our record flat as the broker is, was {_told(booked)}",
+                f"positions: expected no more on our record than at the broker, was "
+                f"{_told(booked)}",
                 next_step="give the executor a moment, then run reconcile",
             )
-        return Unchanged(f"no position was held ({target})", target=target)
+        stays = f"no more than {way.keep} {target} was held" if way.keep else ""
+        return Unchanged(stays or f"no position was held ({target})", target=target)
     watch = _Watch(core, broker, way)
     return Change(
-        does=", ".join(filter(None, map(_order_in_words, held))),
+        does=", ".join(orders),
         act=lambda _fence: _close(core, broker, way, reason),
         holds=watch.is_over,
         within=_FLAT_WITHIN,
         target=target,
         gated=True,
-        facts={"reason": reason, "loss_share_max": str(way.loss_share_max)},
+        facts={
+            "reason": reason,
+            "loss_share_max": str(way.loss_share_max),
+            **begun(part, there, way),
+        },
     )
 
 
@@ -143,19 +178,16 @@ class _Watch:
         self._told_seconds = float("-inf")
 
     def is_over(self) -> bool:
-        held = {one.symbol: one.quantity for one in _held(self._broker, self._way)}
+        left = _to_close(self._broker.positions(), self._way)
+        held = {one.symbol: one.quantity for one in left}
         booked = _booked(self._core, self._way)
         now_seconds = stopwatch_seconds()
         if (held or booked) and now_seconds - self._told_seconds > _VALUE_EVERY.total_seconds():
             self._told_seconds = now_seconds
             value_usd = self._broker.account().equity_usd
-            left = f"left at the broker {_told(held)}, in our record {_told(booked)}"
-            say(f"portfolio ${value_usd:,.2f}, {left}")
+            words = f"left at the broker {_told(held)}, in our record {_told(booked)}"
+            say(f"portfolio ${value_usd:,.2f}, {words}")
         return not held and not booked
-
-
-def _way_out(max_loss: float, symbol: str | None) -> WayOut:
-    return WayOut(None if symbol is None else (symbol,), Decimal(str(max_loss)))
 
 
 def _close(core: Core, broker: TradingApi, way: WayOut, reason: str) -> None:
@@ -172,17 +204,34 @@ def _close(core: Core, broker: TradingApi, way: WayOut, reason: str) -> None:
                 raise
 
 
-def _held(broker: TradingApi, way: WayOut | None) -> list[HeldPosition]:
-    return [one for one in broker.positions() if way is None or way.covers(one.symbol)]
+def _to_close(held: Sequence[Holding], way: WayOut) -> list[Holding]:
+    return [one for one in held if way.covers(one.symbol) and way.closes(one.quantity)]
+
+
+def _held_of(
+    part: PositionPart | None, held: Sequence[HeldPosition] | Sequence[ClosingOrder]
+) -> Shares:
+    return next((one.quantity for one in held if part and one.symbol == part.symbol), 0)
 
 
 def _booked(core: Core, way: WayOut) -> dict[str, Shares]:
-    return {name: held for name, held in core.positions_booked().items() if way.covers(name)}
+    booked = core.positions_booked().items()
+    return {name: held for name, held in booked if way.covers(name) and way.closes(held)}
 
 
-def _order_in_words(held: HeldPosition) -> str:
+def _cut(order: ClosingOrder, way: WayOut) -> ClosingOrder:
+    """Return the order for what goes, at its share of the cost."""
+    goes = way.closes(order.quantity)
+    value_usd, loss_usd = (
+        to_cents(amount_usd * goes / order.quantity)
+        for amount_usd in (order.value_usd, order.expected_loss_usd)
+    )
+    return replace(order, quantity=goes, value_usd=value_usd, expected_loss_usd=loss_usd)
+
+
+def _order_in_words(held: HeldPosition, way: WayOut) -> str:
     """Return the order that closes a position; empty for a part of a share, which has none."""
-    whole, verb = int(size(held.quantity)), "sell" if held.quantity > 0 else "buy back"
+    whole, verb = int(way.closes(held.quantity)), "sell" if held.quantity > 0 else "buy back"
     return f"{verb} {whole} {held.symbol} at the market" if whole else ""
 
 

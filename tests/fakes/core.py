@@ -168,15 +168,16 @@ class FakeCore:
         if not self.exchange.clock().is_open:
             raise CheckFailed("liquidation: expected an open market", next_step="wait")
         for order in self.closing_orders():
-            if way.covers(order.symbol) and not self.ignores:
-                number, quantity = len(self.words), int(order.quantity)
+            if way.covers(order.symbol) and way.closes(order.quantity) and not self.ignores:
+                number, quantity = len(self.words), int(way.closes(order.quantity))
                 name = f"liquidation-{order.symbol}-{number}"
                 self.exchange.submit(
                     OrderRequest(name, order.symbol, order.side, quantity, OrderType.MARKET, None)
                 )
         if self.drops_answers:
             raise Unreachable("gateway: expected an answer, was none", next_step="look")
-        if left := [one.symbol for one in self.exchange.positions() if way.covers(one.symbol)]:
+        held = (one for one in self.exchange.positions() if way.covers(one.symbol))
+        if left := [one.symbol for one in held if way.closes(one.quantity)]:
             raise NotVerified(f"liquidation: expected no position, was {left}", next_step="look")
 
     def _listen(self) -> None:

@@ -18,8 +18,9 @@ from trading_core.broker.http import Endpoint
 from trading_core.broker.market_data import MarketDataApi
 from trading_core.clock import poll, seconds
 from trading_core.domain.market import Quote
+from trading_core.domain.money import to_cents
 from trading_core.domain.orders import OrderType, Side
-from trading_core.domain.shares import Shares, size
+from trading_core.domain.shares import Shares, shares, size
 from trading_core.errors import CheckFailed, NotVerified
 from trading_core.execution.signals import Signal
 from trading_core.ledger.session import Session, trading_date_of
@@ -63,18 +64,19 @@ class Liquidation:
         self._broker = Broker(endpoint)
         self._market_data = MarketDataApi(endpoint)
 
-    def plan(self, symbols: Sequence[str] | None) -> list[Closing]:
+    def plan(self, symbols: Sequence[str] | None, keep: Shares = 0) -> list[Closing]:
         """Return the orders that would close positions, sending none (TRD-12).
 
         Args:
             symbols: Which positions; None: all.
+            keep: How many shares of each stay.
 
         Raises:
             CheckFailed: A position has no price now.
         """
-        held = self._held(symbols)
+        held = self._held_beyond(keep, symbols)
         quotes = self._market_data.latest_quotes([one.symbol for one in held]) if held else {}
-        return [_closing(one, quotes) for one in held]
+        return [_closing(one, quotes, keep) for one in held]
 
     def send(self, closings: Sequence[Closing], number: int) -> list[dict[str, Any]]:
         """Send the orders of a plan; nobody else may send any. A refusal is told beside its order.
@@ -95,25 +97,29 @@ class Liquidation:
         whole = [one for one in closings if int(one.quantity)]
         return [self._sent(one, account, clock, number) for one in whole]
 
-    def await_flat(
-        self, symbols: Sequence[str] | None, within: timedelta = FLAT_WITHIN
+    def await_closed(
+        self, symbols: Sequence[str] | None, keep: Shares = 0, within: timedelta = FLAT_WITHIN
     ) -> list[HeldPosition]:
-        """Wait until nothing is held; return what still is when the time is up."""
+        """Wait until no more is held than stays; return what still is when the time is up."""
         left: list[HeldPosition] = []
 
-        def is_flat() -> bool:
-            left[:] = self._held(symbols)
+        def is_closed() -> bool:
+            left[:] = self._held_beyond(keep, symbols)
             return not left
 
-        poll(is_flat, within=within, every=seconds(0.05))
+        poll(is_closed, within=within, every=seconds(0.05))
         return left
+
+    def held(self, symbols: Sequence[str] | None) -> list[HeldPosition]:
+        """Return what the broker says is held."""
+        return [one for one in self._broker.positions() if symbols is None or one.symbol in symbols]
 
     def equity_usd(self) -> Decimal:
         """Return what the account is worth."""
         return self._broker.account().equity_usd
 
-    def _held(self, symbols: Sequence[str] | None) -> list[HeldPosition]:
-        return [one for one in self._broker.positions() if symbols is None or one.symbol in symbols]
+    def _held_beyond(self, keep: Shares, symbols: Sequence[str] | None) -> list[HeldPosition]:
+        return [one for one in self.held(symbols) if size(one.quantity) > keep]
 
     def _sent(
         self, closing: Closing, account: Account, clock: MarketClock, number: int
@@ -153,21 +159,22 @@ def require_loss_within(closings: Sequence[Closing], share_max: Decimal) -> None
         )
 
 
-def require_flat(left: Sequence[HeldPosition]) -> None:
-    """Say that positions are left.
+def require_closed(left: Sequence[HeldPosition], keep: Shares = 0) -> None:
+    """Say that more is left than was to stay.
 
     Raises:
-        NotVerified: Some are.
+        NotVerified: It is.
     """
     if left:
         held = ", ".join(f"{one.quantity} {one.symbol}" for one in left)
+        wanted = f"at most {keep} shares" if keep else "no position"
         raise NotVerified(
-            f"liquidation: expected no position, was {held}",
+            f"liquidation: expected {wanted}, was {held}",
             next_step="look at the orders at the exchange, then liquidate again with a new key",
         )
 
 
-def _closing(held: HeldPosition, quotes: Mapping[str, Quote]) -> Closing:
+def _closing(held: HeldPosition, quotes: Mapping[str, Quote], keep: Shares) -> Closing:
     quote = quotes.get(held.symbol)
     side = Side.SELL if held.quantity > 0 else Side.BUY
     exit_usd = Decimal(0)
@@ -178,13 +185,14 @@ def _closing(held: HeldPosition, quotes: Mapping[str, Quote]) -> Closing:
             f"{held.symbol}: expected a price to close {held.quantity} shares at, was none",
             next_step="see GET /api/v1/data/status; close the other positions by name",
         )
+    quantity = shares(size(held.quantity) - keep)
     per_share_usd = held.current_price_usd - exit_usd
-    loss_usd = per_share_usd * held.quantity  # a short loses when the exit is dearer
+    loss_usd = per_share_usd * (quantity if side is Side.SELL else -quantity)  # dear for a short
     return Closing(
         held.symbol,
         side,
-        size(held.quantity),
+        quantity,
         exit_usd,
-        abs(held.market_value_usd),
+        to_cents(abs(held.market_value_usd) * quantity / size(held.quantity)),
         max(loss_usd, Decimal(0)),
     )

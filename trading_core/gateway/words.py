@@ -174,6 +174,18 @@ class CloseWord(Word):
     max_loss_percent: Annotated[Decimal, Field(ge=0, le=1, allow_inf_nan=False)] = Decimal("0.1")
 
 
+class ClosePositionWord(CloseWord):
+    """Out of one position, or of a part of it.
+
+    Attributes:
+        keep: How many shares stay. Not how many go: told twice, that would close twice as many.
+    """
+
+    keep: Annotated[Decimal, Field(ge=0, le=10**9, decimal_places=9, allow_inf_nan=False)] = (
+        Decimal(0)
+    )
+
+
 class ShutdownWord(CloseWord):
     """Come to rest; with positions closed or carried.
 

@@ -64,6 +64,9 @@ def test_two_who_close_a_position_at_once_sell_it_once_and_our_record_follows(
     [order] = http_core.closing_orders()
     assert (order.symbol, order.side, order.quantity) == ("ACME", Side.SELL, 5)
 
+    http_core.close_positions(WayOut(("ACME",), Decimal("0.5"), keep=4), "a part", "ann")
+    assert poll(lambda: http_core.positions_booked() == {"ACME": 4}, within=seconds(10))
+
     way = WayOut(("ACME",), Decimal("0.5"))
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda who: http_core.close_positions(way, "out", who), "abcd"))

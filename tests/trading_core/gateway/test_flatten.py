@@ -72,6 +72,18 @@ def test_one_position_is_closed_and_the_others_stay(open_core: Core, breaker: Ca
     assert held_at_exchange(open_core) == {"ACME": 5}
 
 
+def test_all_but_some_of_a_position_is_closed_and_told_twice_no_more(
+    open_core: Core, breaker: Caller
+) -> None:
+    keep = {**WORD, "keep": "3"}
+    for _ in range(2):
+        answer = breaker.say("/api/v1/positions/ACME/close", keep)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["positions"] == [{"symbol": "ACME", "quantity": 3}]
+        assert held_at_exchange(open_core) == {"ACME": 3, "BOLT": 3}
+    assert breaker.say("/api/v1/positions/ACME/close", {**WORD, "keep": "-1"}).status_code == 422
+
+
 def test_a_loss_beyond_the_bound_sells_nothing(open_core: Core, breaker: Caller) -> None:
     refused = breaker.say(LIQUIDATE, {**WORD, "max_loss_percent": "0"})
     assert refused.status_code == 409

@@ -6,11 +6,17 @@ from typing import Any
 
 from trading_core.broker.client import Broker
 from trading_core.broker.http import Endpoint
+from trading_core.domain.shares import Shares, shares
 from trading_core.gateway.call import Call
-from trading_core.gateway.flatten import FLAT_WITHIN, Liquidation, require_flat, require_loss_within
+from trading_core.gateway.flatten import (
+    FLAT_WITHIN,
+    Liquidation,
+    require_closed,
+    require_loss_within,
+)
 from trading_core.gateway.protect import halt_core
 from trading_core.gateway.router import Handlers
-from trading_core.gateway.words import CloseWord, LiquidateWord, Symbol
+from trading_core.gateway.words import ClosePositionWord, CloseWord, LiquidateWord, Symbol
 from trading_core.halt_request import HaltRequest
 from trading_core.peers import Peer
 from trading_core.settings import Settings
@@ -49,14 +55,22 @@ class BookAnswers:
         """Close positions with nobody else trading."""
         return self.closed(call, call.word.symbols)
 
-    def close(self, call: Call[CloseWord], symbol: Symbol) -> dict[str, Any]:
-        """Close one position with nobody else trading."""
-        return self.closed(call, [symbol])
+    def close(self, call: Call[ClosePositionWord], symbol: Symbol) -> dict[str, Any]:
+        """Close one position, or a part of it, with nobody else trading."""
+        return self.closed(call, [symbol], keep=shares(call.word.keep))
 
     def closed(
-        self, call: Call[Any], symbols: list[str] | None, within: timedelta = FLAT_WITHIN
+        self,
+        call: Call[Any],
+        symbols: list[str] | None,
+        within: timedelta = FLAT_WITHIN,
+        *,
+        keep: Shares = 0,
     ) -> dict[str, Any]:
         """Halt trading, close positions, and look again until `within` is over.
+
+        Args:
+            keep: How many shares of each stay.
 
         Raises:
             NotVerified: The halt cannot be seen, or positions are left.
@@ -67,14 +81,17 @@ class BookAnswers:
             report = halt_core(self._settings, HaltRequest(word.reason, word.actor))
             if not report.confirmed:
                 raise report.unconfirmed()
-            closings = self._liquidation.plan(symbols)
+            closings = self._liquidation.plan(symbols, keep)
             require_loss_within(closings, word.max_loss_percent)
             orders = self._liquidation.send(closings, call.number())
-        require_flat(self._liquidation.await_flat(symbols, within))
+        require_closed(self._liquidation.await_closed(symbols, keep, within), keep)
         return {
             "state": report.state,
             "orders": orders,
-            "positions": [],
+            "positions": [
+                {"symbol": one.symbol, "quantity": one.quantity}
+                for one in self._liquidation.held(symbols)
+            ],
             "total_value": str(self._liquidation.equity_usd()),
         }
 

@@ -3,7 +3,7 @@
 from trading_core.access.api_token import Scope
 from trading_core.gateway.table.endpoint import Alias, Endpoint
 from trading_core.gateway.words import (
-    CloseWord,
+    ClosePositionWord,
     LiquidateWord,
     OrderWord,
     RetryWord,
@@ -53,9 +53,9 @@ BOOK: tuple[Endpoint, ...] = (
     Endpoint(
         "POST",
         "/api/v1/positions/{symbol}/close",
-        "Halt trading, then close one position, and look again.",
+        "Halt trading, then close one position but for `keep` shares of it, and look again.",
         Scope.BREAK_GLASS,
-        CloseWord,
+        ClosePositionWord,
         protective=True,
         repeatable=True,
         covers=("API-06",),

@@ -250,11 +250,10 @@ def _holds(
     found = _state_or_none(core)
     if found is not None:
         return stopped(found)
-    if halt_request.pending(settings.root) is None:
-        return False
-    # One on a host does not read ours, and a host that is silent may still trade.
     if settings.is_here(_EXECUTOR):
-        return True
+        return halt_request.pending(settings.root) is not None
+    # One on a host does not read ours, which is gone once it was brought there; and a host that
+    # is silent may still trade.
     return places is not None and _is_down(places) and places.halt_waits()
 
 

@@ -1,9 +1,11 @@
 """Services on this machine and on hosts, in memory: for what asks where something runs."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from infra.embedded.supervisor import ProcessState, State
 from tests.fakes.services import FakeProcesses
+from trading_core import halt_request
 from trading_core.errors import Unreachable
 
 
@@ -15,6 +17,7 @@ class FakePlaces(FakeProcesses):
         missing: Files that the host of a service lacks, by service.
         waits: Whether a halt lies where the executor reads it.
         dark: The host does not answer.
+        root: A halt brought from here lies here no more; None: it was nowhere.
     """
 
     def __init__(self, *running: str, stopped: tuple[str, ...] = ()) -> None:
@@ -23,6 +26,7 @@ class FakePlaces(FakeProcesses):
         self.missing: dict[str, list[str]] = {}
         self.waits = False
         self.dark = False
+        self.root: Path | None = None
 
     def place_of(self, name: str) -> str:
         return "host one"
@@ -41,7 +45,10 @@ class FakePlaces(FakeProcesses):
         self._listen()
         self.commands.append(f"provide {name}")
         brought = self.missing.pop(name, [])
-        self.waits = self.waits or any(path.endswith("halt_request.json") for path in brought)
+        if any(path.endswith("halt_request.json") for path in brought):
+            self.waits = True
+            if self.root is not None:
+                halt_request.clear(self.root)
 
     def halt_waits(self) -> bool:
         self._listen()

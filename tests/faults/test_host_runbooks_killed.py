@@ -84,23 +84,37 @@ def test_a_killed_start_is_finished(whole: Runs, host: LabHost, place: Place) ->
     assert host.inside("systemctl", "is-active", EXECUTOR_UNIT).stdout == "active\n"
 
 
+# Over HTTP to an executor that runs; over SSH to systemd, and where only the host is there to ask.
 @pytest.mark.parametrize(
-    "place",
+    ("executor", "place"),
     [
-        before_act("ensure_breaker_open"),
-        after_act("ensure_trading_halted"),
-        between("ensure_trading_halted"),
+        ("active", before_act("ensure_breaker_open")),
+        ("active", between("ensure_trading_halted")),
+        ("active", after_act(f"ensure_service_cut_off/{EXECUTOR}")),
+        ("inactive", between("ensure_breaker_open")),
+        ("inactive", after_act("ensure_breaker_open")),
+        ("inactive", before_act("ensure_service_cut_off/market_data")),
     ],
     ids=name_of,
 )
-def test_a_killed_kill_switch_is_finished(whole: Runs, host: LabHost, place: Place) -> None:
+def test_a_killed_kill_switch_is_finished(
+    whole: Runs, host: LabHost, executor: str, place: Place
+) -> None:
     given = {"reason": "drill", "stop_services": True}
+    if executor == "inactive":
+        host.inside("systemctl", "stop", EXECUTOR_UNIT)
 
-    with whole.each_change_made_once("kill-switch"):
+    # An executor that is gone cannot say that it was stopped: a second run leaves it word again.
+    with whole.each_change_made_once(
+        "kill-switch", save=["ensure_breaker_open", "ensure_trading_halted"]
+    ):
         whole.kill("kill-switch", given, place)
         whole.finish("kill-switch", given)
 
     assert host.inside("systemctl", "is-active", EXECUTOR_UNIT).stdout == "inactive\n"
+    # Whether it took the halt or found it on its host's disk: it comes back halted.
+    whole.finish("start-system", {})
+    assert state_of(whole)["mode"] == "halted"
 
 
 def state_of(runs: Runs) -> dict[str, Any]:

@@ -159,6 +159,7 @@ def test_an_executor_stopped_on_a_host_is_halted_once_the_halt_lies_there(
 ) -> None:
     places = FakePlaces(stopped=(EXECUTOR,))
     places.missing = {EXECUTOR: ["/etc/tradeops/halt_request.json"]}
+    places.root = on_a_host.root
     assert ensure.fn(on_a_host, SilentCore(), "runaway", places).did is Did.CHANGED
     assert places.commands == [f"provide {EXECUTOR}"]
     assert ledger.kinds() == ["intent", "effect", "proof"]

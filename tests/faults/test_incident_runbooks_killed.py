@@ -83,6 +83,32 @@ def test_a_lost_feed_is_one_incident_and_one_halt(trading: Runs, place: Place) -
     assert halts(trading) == known + 1
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        before_act("ensure_incident_opened"),
+        between("ensure_findings_recorded"),
+        after_act("ensure_incident_settled"),
+    ],
+    ids=name_of,
+)
+def test_a_loss_near_its_limit_is_one_incident_and_one_question(
+    trading: Runs, place: Place
+) -> None:
+    let_trade(trading.stack)
+    given = {"alert": subject_of("losing", place)}
+
+    # A desk that cannot tell its loss asks as one that lost; and nothing has to be lost for it.
+    with (
+        without(trading, "risk_manager"),
+        one_incident(trading, "large-daily-loss", given["alert"], "asking"),
+    ):
+        trading.kill("large-daily-loss", given, place)
+        trading.finish("large-daily-loss", given)
+
+    assert trading_mode(trading.stack) == "running"
+
+
 # The hanging service is let go at the places where it was not restarted: it is well again.
 @pytest.mark.parametrize(
     ("place", "is_restarted"),

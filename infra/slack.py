@@ -23,7 +23,9 @@ from trading_core.storage.operations import notices
 from trading_core.storage.operations.notices import Notice
 
 TOKEN = "slack_token"
+# Instead of Slack's stamp: who took a notice that Slack was not given.
 LOG = "log"
+MAIL = "mail"
 
 _ANSWER_WITHIN_SECONDS = 3
 _AGAIN_IN = seconds(2)
@@ -85,11 +87,6 @@ class Slack:
         return Answer(stamp=str(answer["ts"]))
 
 
-def say_at_once(slack: Slack | None, words: str) -> str:
-    """Say what could not be written down first; return why not, empty when it was said."""
-    return "there is no Slack" if slack is None else slack.post(words).trouble
-
-
 def send_due(operations: Database, slack: Slack | None) -> int:
     """Send what is due, the oldest first, and return how many notices were sent.
 
@@ -122,7 +119,7 @@ def _send_one(operations: Database, slack: Slack | None) -> bool:
 
 
 def _said(due: Notice, slack: Slack | None) -> Answer:
-    if slack is None:
+    if slack is None or due.ways == "mail":
         log.warning("notice", thread=due.thread, words=due.words)
-        return Answer(stamp=LOG)
-    return slack.post(due.words, None if due.root in (None, LOG) else due.root)
+        return Answer(stamp=MAIL if due.ways == "mail" else LOG)
+    return slack.post(due.words, None if due.root in (None, LOG, MAIL) else due.root)

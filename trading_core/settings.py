@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from trading_core.errors import ConfigurationError
@@ -22,7 +22,7 @@ from trading_core.status.indicators import Limits, faults_of
 
 _PREFIX = "TRADEOPS_"
 # Settings that are tables, said as JSON.
-_TABLES = ("ports", "hosts", "indicators", "open_ports")
+_TABLES = ("ports", "hosts", "indicators", "open_ports", "mail_to")
 
 
 class Settings(BaseSettings):
@@ -180,6 +180,31 @@ class Settings(BaseSettings):
         description="Base URL of Slack's Web API; absent: notices go to log and artifacts only.",
     )
     slack_channel: str = Field(default="#trading-alerts", description="Channel that notices go to.")
+    mail_server: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9.:-]+:[0-9]{1,5}$",
+        description="Host and port of the mail server that takes notices; absent: none is mailed.",
+    )
+    mail_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls",
+        description="How its connection is encrypted; none is for a server on this machine.",
+    )
+    mail_authorities_file: Path | None = Field(
+        default=None,
+        description="Certificates that vouch for it (PEM); absent: those of this machine.",
+    )
+    mail_user: str | None = Field(
+        default=None,
+        description="Its login, whose password is the secret mail_password; absent: no login.",
+    )
+    mail_from: str | None = Field(
+        default=None, pattern="^[^@\\s]+@[^@\\s]+$", description="Address that mail comes from."
+    )
+    mail_to: tuple[str, ...] = Field(
+        default=(),
+        validate_default=True,
+        description='Addresses that notices go to, as JSON: ["desk@example.com"].',
+    )
     alert_for_seconds_max: float = Field(
         default=15.0,
         ge=0,
@@ -240,6 +265,13 @@ class Settings(BaseSettings):
         if faults := faults_of(others):
             raise ValueError("; ".join(faults))
         return others
+
+    @field_validator("mail_to")
+    @classmethod
+    def _mail_has_addresses(cls, to: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if info.data.get("mail_server") and not (to and info.data.get("mail_from")):
+            raise ValueError("a mail server needs addresses: MAIL_FROM, and MAIL_TO as JSON")
+        return to
 
     def port(self, name: str) -> int:
         """Return the TCP port of a service of the table, by name or alias."""

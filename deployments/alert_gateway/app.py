@@ -19,7 +19,7 @@ from deployments.alert_gateway.loops import Loop
 from deployments.alert_gateway.protection import Guard
 from deployments.alert_gateway.webhook import Delivery
 from deployments.orchestrator import Orchestrator
-from infra.slack import Slack, send_due
+from infra.channels import tell_due
 from trading_core.clock import seconds
 from trading_core.health import Health
 from trading_core.metrics import Metrics
@@ -92,7 +92,7 @@ class AlertGateway:
 
     def _tell(self) -> None:
         self.dispatcher.tell_resolutions()
-        send_due(self.operations, Slack.of(self.settings))
+        tell_due(self.settings, self.operations)
         with self.operations.transaction() as connection:
             self._notices.set(notices.unsent(connection))
 

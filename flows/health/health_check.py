@@ -1,16 +1,15 @@
 """Health check: everything looked at once, in ten seconds; what is not known is not well.
 
 When:     every five minutes, after every start, deploy or restore, and when in doubt; detailed adds
-          uptimes, memory, metrics, every indicator, latency, volumes, configuration and the
-          broker in full
+          uptimes, memory, metrics, every indicator, latency, volumes and how long their room
+          lasts, configuration and the broker in full
 Changes:  nothing; detailed writes an object into the bucket, reads it and removes it
 If red:   the line says what was found and what was expected. A service: service-crashed or
           restart-service; the database: restore-database only when rows are wrong; the feed:
           market-data-disconnected; a red line in market hours that nobody understands: trading-halt
 Covers:   HLT-01, HLT-02, HLT-03, HLT-04, HLT-05, HLT-06, HLT-07, HLT-08, HLT-10, HLT-13, HLT-18,
-          HLT-19, HLT-21, HLT-24, HLT-25, HLT-26, HLT-27, HLT-28, HLT-29, OBJ-18, GAP-04, GAP-05,
-          GAP-12, GAP-13
-Partly:   HLT-11, HLT-30
+          HLT-19, HLT-21, HLT-24, HLT-25, HLT-26, HLT-27, HLT-28, HLT-29, HLT-30, OBJ-18, GAP-04,
+          GAP-05, GAP-12, GAP-13
 """
 
 from datetime import timedelta
@@ -18,7 +17,7 @@ from datetime import timedelta
 from prefect import flow
 from prefect.futures import PrefectFuture
 
-from flows.desk import Desk, open_run
+from flows.desk import Desk, open_run, wall_date
 from tasks.health.broker import (
     check_buying_power,
     check_executor_view,
@@ -50,6 +49,7 @@ from tasks.health.services import (
     check_uptimes,
 )
 from tasks.kernel import CheckResult, collect
+from tasks.maintenance.sizes import check_room_lasts
 from tasks.people.findings import notify_checklist
 
 WITHIN = timedelta(seconds=60)
@@ -61,6 +61,8 @@ NEEDS = {
     "exposure": ("services", "dependencies"),
     "pending orders": ("services", "dependencies"),
 }
+# A trend needs a week of sizes; how full a volume is, is a line of its own.
+ADVICE = ("room lasts",)
 
 
 @flow(name="health-check")
@@ -94,7 +96,7 @@ def health_check(
             "health score": check_health_score.submit(desk.settings),
         }
         asked |= _details(desk) if detailed else {}
-        checklist = notify_checklist(collect(asked, NEEDS, WITHIN))
+        checklist = notify_checklist(collect(asked, NEEDS, WITHIN, ADVICE))
 
         # Act.
         checklist.require_ready("do what the header of health-check says of the red line")
@@ -118,6 +120,7 @@ def _details(desk: Desk) -> dict[str, PrefectFuture[CheckResult]]:
         "metric points": check_metric_points.submit(settings),
         "service memory": check_service_memory.submit(settings),
         "volumes": check_volumes.submit(settings),
+        "room lasts": check_room_lasts.submit(settings, desk.operations, wall_date()),
         "configuration": check_configuration.submit(settings, desk.database),
         "indicators": check_indicators.submit(settings),
     }

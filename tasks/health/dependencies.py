@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from infra.bucket import Bucket
+from infra.mail import Mail
 from infra.secret_store import open_store
 from infra.slack import Slack
 from tasks.kernel import CheckResult, Verdict, check
@@ -31,6 +32,7 @@ _NEEDED_BY = {
     "data feeds": "strategy_engine, risk_manager",
     "secret store": "rotations",
     "Slack": "people",
+    "mail": "people",
 }
 
 
@@ -53,6 +55,7 @@ def check_dependencies(
         "data feeds": partial(_feeds, core),
         "secret store": partial(_secret_store, settings),
         "Slack": partial(_slack, settings),
+        "mail": partial(_mail, settings),
     }
     answers = together(asked, dict.fromkeys(asked, _EACH_WITHIN))
     bad = {name: str(one) for name, one in answers.items() if isinstance(one, Exception)}
@@ -130,3 +133,15 @@ def _slack(settings: Settings) -> str:
             next_step="write the token to the secret slack_token",
         )
     return "configured"
+
+
+def _mail(settings: Settings) -> str:
+    mail = Mail.of(settings)
+    if mail is None:
+        return "not configured: nothing is mailed"
+    if trouble := mail.trouble():
+        raise CheckFailed(
+            f"mail: expected {settings.mail_server} to take it, was {trouble}",
+            next_step="look at the mail server, its certificate and the secret mail_password",
+        )
+    return "answers"

@@ -8,6 +8,8 @@ from prometheus_api_client.exceptions import PrometheusApiClientException
 from requests import RequestException
 from urllib3.util.retry import Retry
 
+from infra.mail import Mail
+from infra.slack import Slack
 from tasks.health.readings import as_result
 from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check, current_run
 from trading_core.clock import poll, seconds
@@ -104,8 +106,18 @@ def ensure_test_alert_arrived(settings: Settings) -> Change[None] | Unchanged[No
 
 
 @check
+def check_channels(settings: Settings, wanted: str) -> CheckResult:
+    """See that there is a channel to people where one is asked for by name: "slack" or "mail"."""
+    known = {"slack": Slack.of(settings), "mail": Mail.of(settings)}
+    there = [name for name, channel in known.items() if channel is not None]
+    missing = wanted in known and wanted not in there
+    found = f"there is {' and '.join(there) or 'the log only'}"
+    return CheckResult(Verdict.FAIL if missing else Verdict.PASS, found, f"a way to tell {wanted}")
+
+
+@check
 def check_notice_sent(operations: Database, thread: str, entry: str) -> CheckResult:
-    """Wait until a message to people was taken by their channel."""
+    """Wait until a message to people was taken by every channel it goes to."""
     expected = f"taken within {_SENT_WITHIN.total_seconds():.0f} s"
 
     def sent() -> bool:

@@ -9,7 +9,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from psycopg import Connection
 
-from infra.slack import Slack, send_due
+from infra.channels import tell_due
 from tasks.health.readings import as_result
 from tasks.kernel import Change, Checklist, CheckResult, Unchanged, Verdict, action, check
 from tasks.kernel.evidence import say, show_text
@@ -101,7 +101,7 @@ def notify_hand_over(
     if not run.dry_run:
         with operations.transaction() as connection:
             notices.write(connection, f"hand-over/{run.subject}", sentence, sentence)
-        send_due(operations, Slack.of(settings))
+        tell_due(settings, operations)
     return sentence
 
 

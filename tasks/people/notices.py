@@ -1,13 +1,13 @@
-"""Telling people about an incident: one thread in Slack, artifacts of the run, and the log.
+"""Telling people about an incident: one thread in Slack, mail, artifacts of the run, and the log.
 
-What is said is written down before it is sent. A Slack that does not answer keeps no runbook: the
+What is said is written down before it is sent. A channel that does not answer keeps no runbook: the
 alert gateway sends the rest when it can.
 """
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from infra.slack import Slack, say_at_once, send_due
+from infra.channels import say_at_once, tell_due
 from tasks.kernel import Checklist, Verdict, current_run
 from tasks.kernel.evidence import say, show_table, show_text, warn
 from tasks.people.findings import rows_of
@@ -16,6 +16,7 @@ from trading_core.settings import Settings
 from trading_core.storage.connect import Database
 from trading_core.storage.operations import incidents, notices
 from trading_core.storage.operations.incidents import Incident, TimelineEntry
+from trading_core.storage.operations.notices import Ways
 
 _VERBS = {"open": "is open", "asking": "asks", "closed": "is closed"}
 
@@ -73,14 +74,16 @@ def notify_closed(settings: Settings, operations: Database, incident_id: str, ca
 
 
 @task(cache_policy=NO_CACHE)
-def notify_emergency(settings: Settings, operations: Database, words: str) -> None:
+def notify_emergency(
+    settings: Settings, operations: Database, words: str, ways: Ways = "all"
+) -> None:
     """Tell everybody at once about something no alert has seen; a database is not needed for it."""
     run = current_run()
     if run.dry_run:
         say(f"rehearsal: people would be told: {words}")
         return
     warn(words)
-    _say_to_all(settings, operations, "emergency", words)
+    _say_to_all(settings, operations, "emergency", words, ways)
 
 
 @task(cache_policy=NO_CACHE)
@@ -101,7 +104,11 @@ def notify_readiness(settings: Settings, operations: Database, checklist: Checkl
 
 @task(cache_policy=NO_CACHE)
 def notify_trouble(
-    settings: Settings, operations: Database, checklist: Checklist, next_step: str
+    settings: Settings,
+    operations: Database,
+    checklist: Checklist,
+    next_step: str,
+    ways: Ways = "all",
 ) -> None:
     """Tell people what a checklist found red, unknown or worth a word; nothing when all is well."""
     run = current_run()
@@ -113,7 +120,7 @@ def notify_trouble(
     if run.dry_run:
         say(f"rehearsal: people would be told: {words[0]}")
         return
-    _say_to_all(settings, operations, "trouble", "\n".join(words))
+    _say_to_all(settings, operations, "trouble", "\n".join(words), ways)
 
 
 @task(cache_policy=NO_CACHE)
@@ -128,14 +135,16 @@ def notify_canary(settings: Settings, operations: Database, canary: Checklist) -
     _say_to_all(settings, operations, "alerting", words)
 
 
-def _say_to_all(settings: Settings, operations: Database, entry: str, words: str) -> None:
+def _say_to_all(
+    settings: Settings, operations: Database, entry: str, words: str, ways: Ways = "all"
+) -> None:
     """Write a message down and send it; without a database it is only sent."""
     try:
         with operations.transaction() as connection:
-            notices.write(connection, current_run().run_id, entry, words)
-        send_due(operations, Slack.of(settings))
+            notices.write(connection, current_run().run_id, entry, words, ways)
+        tell_due(settings, operations)
     except Unreachable:
-        if trouble := say_at_once(Slack.of(settings), words):
+        if trouble := say_at_once(settings, words):
             warn(f"nobody could be told: {trouble}")
 
 
@@ -146,14 +155,16 @@ def _tell(
     try:
         with operations.transaction() as connection:
             notices.write(connection, incident.id, entry, words)
-        send_due(operations, Slack.of(settings))
+        tell_due(settings, operations)
         with operations.transaction() as connection:
             left = notices.unsent(connection, incident.id)
     except Unreachable as error:
         warn(f"not told: {error}")
         return
     if left:
-        warn(f"{left} messages about {incident.id} wait for Slack; the alert gateway sends them")
+        warn(
+            f"{left} messages about {incident.id} wait for a channel; the alert gateway sends them"
+        )
 
 
 def _incident(operations: Database) -> Incident | None:

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from flows.health.health_check import health_check
+from flows.health.monitor_system import monitor_system
 from flows.health.smoke_test import smoke_test
 from flows.health.watch_errors import watch_errors
 from infra.embedded.supervisor import Supervisor
+from tests.fakes.mail import running_mail
 from tests.fix_core import WORD, Core
 from tests.fix_stack import Stack
 from tests.flows.artifacts import table_of
@@ -59,6 +61,9 @@ def test_the_detailed_check_has_every_line_of_the_quick_one_and_more(whole_stack
     assert {"services", "database load", "redis", "machine", "monitoring"} <= set(lines)
     assert {"uptimes", "links", "latency", "metric points", "configuration"} <= set(lines)
     assert lines["configuration"]["verdict"] == "PASS", lines["configuration"]
+    # There is no week of sizes here: not known is a warning that stops nobody, and not green.
+    assert lines["room lasts"]["verdict"] == "WARN", lines["room lasts"]
+    assert "7 are needed" in lines["room lasts"]["found"]
 
 
 def test_errors_are_watched_for_as_long_as_asked(whole_stack: Stack) -> None:
@@ -69,6 +74,28 @@ def test_errors_are_watched_for_as_long_as_asked(whole_stack: Stack) -> None:
         "PASS",
         "at most 100 % of requests failed, for 0 min",
     )
+
+
+def test_whoever_is_named_hears_by_mail_that_the_machine_passed_a_limit(
+    whole_stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_mail() as mail:
+        monkeypatch.setenv("TRADEOPS_MAIL_SERVER", mail.address)
+        monkeypatch.setenv("TRADEOPS_MAIL_SECURITY", "none")
+        monkeypatch.setenv("TRADEOPS_MAIL_FROM", "desk@example.com")
+        monkeypatch.setenv("TRADEOPS_MAIL_TO", '["on-call@example.com"]')
+        state = monitor_system(
+            minutes=10, limits="memory=0.001", tell="mail", test_alert=True, return_state=True
+        )
+
+    assert state.is_failed()
+    [row] = table_of(state, "monitor-system")
+    assert row["verdict"] == "FAIL"
+    assert row["found"].startswith("memory used")
+    test, trouble = [one.text for one in mail.box.messages]
+    assert test == "This is a test of monitor-system"
+    assert trouble.startswith("monitor-system of now: NOT READY")
+    assert row["found"] in trouble
 
 
 def test_one_share_goes_the_whole_way_and_comes_back(worked_on: Core) -> None:

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from infra.slack import Slack, say_at_once, send_due
+from infra.slack import Slack, send_due
 from tests.fakes.slack import TOKEN, FakeSlack, running_slack
 from tests.fix_postgres import OperationsDatabase
 from trading_core.clock import poll, seconds
@@ -117,7 +117,7 @@ def test_a_refusal_is_kept_in_words(
     with connect(operations_database.app_dsn, application="tests") as connection:
         (trouble,) = connection.execute("SELECT trouble FROM notices").fetchone() or ("",)
     assert trouble == "Slack: channel_not_found"
-    assert say_at_once(channel(slack), "now") == "Slack: channel_not_found"
+    assert channel(slack).post("now").trouble == "Slack: channel_not_found"
 
 
 def test_nobody_listening_is_a_trouble_and_not_an_error() -> None:

@@ -236,6 +236,11 @@ def no_bucket(_core: Core) -> Iterator[Mapping[str, object]]:
 
 
 @contextmanager
+def no_mail_server(_core: Core) -> Iterator[Mapping[str, object]]:
+    yield {"mail_server": "127.0.0.1:9", "mail_security": "none", "mail_from": "desk@example.com"}
+
+
+@contextmanager
 def a_full_disk(_core: Core) -> Iterator[Mapping[str, object]]:
     yield {"indicators": {**LIMITS, "disk_used_percent": Limits(None, 0.001)}}
 
@@ -253,6 +258,7 @@ BREAKS: Mapping[str, tuple[Break, Verdicts]] = {
     # Two lines look at each of these, each for another reason.
     "redis down": (no_redis, {"redis": Verdict.FAIL, "dependencies": Verdict.WARN}),
     "no bucket": (no_bucket, {"dependencies": Verdict.WARN}),
+    "no mail server": (no_mail_server, {"dependencies": Verdict.WARN}),
     "a full disk": (a_full_disk, {"machine": Verdict.FAIL}),
     "a full volume": (a_full_volume, {"volumes": Verdict.WARN}),
     "a halt": (a_halt, {"trading switch": Verdict.WARN}),

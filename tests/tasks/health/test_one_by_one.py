@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from infra.slack import send_due
-from tasks.health.monitoring import check_alert_chain, check_alerting, check_notice_sent
+from tasks.health.monitoring import (
+    check_alert_chain,
+    check_alerting,
+    check_channels,
+    check_notice_sent,
+)
 from tasks.health.orders import check_portfolio_value
 from tasks.health.services import check_market_data_service
 from tasks.kernel import Verdict
@@ -97,3 +102,24 @@ def test_a_message_that_nobody_took_is_red_until_its_channel_took_it(
     assert (waits.verdict, waits.found) == (Verdict.FAIL, "emergency waits still")
     send_due(operations, None)
     assert check_notice_sent.fn(operations, "run-1", "emergency").verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("wanted", "mail_server", "verdict"),
+    [
+        ("all", None, Verdict.PASS),
+        ("nobody", None, Verdict.PASS),
+        ("mail", None, Verdict.FAIL),
+        ("slack", "127.0.0.1:25", Verdict.FAIL),
+        ("mail", "127.0.0.1:25", Verdict.PASS),
+    ],
+)
+def test_a_channel_asked_for_by_name_that_is_not_there_is_red(
+    tmp_path: Path, wanted: str, mail_server: str | None, verdict: Verdict
+) -> None:
+    settings = Settings(
+        state_dir=tmp_path, mail_server=mail_server, mail_from="a@example.com", mail_to=("b@x.com",)
+    )
+    found = check_channels.fn(settings, wanted)
+    assert found.verdict is verdict
+    assert found.found == ("there is mail" if mail_server else "there is the log only")

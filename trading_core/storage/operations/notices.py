@@ -1,13 +1,21 @@
-"""What people are to be told: written down first, sent later, each once and in order."""
+"""What people are to be told: written down first, sent later, each once and in order.
+
+Slack and mail are two ways, each with its own tries: a notice that one of them does not take is not
+kept from the other.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from psycopg import Connection
 from psycopg.rows import class_row
 
+Ways = Literal["all", "slack", "mail"]
+
 # Any number, the same in every process: one sends at a time, so that a thread keeps its order.
 _SENDER_LOCK = 7_310_012
+_OF_LATE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +25,7 @@ class Notice:
     Attributes:
         thread: Notices of one thread stand together, below the first of them.
         root: Slack's stamp of the thread's first message; None: this one is the first.
+        ways: By which of them it goes to people, where the firm has them.
     """
 
     id: int
@@ -24,14 +33,26 @@ class Notice:
     words: str
     attempts: int
     root: str | None
+    ways: Ways
 
 
-def write(connection: Connection, thread: str, entry: str, words: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One notice that is to be mailed."""
+
+    id: int
+    thread: str
+    words: str
+    attempts: int
+    written_at: datetime
+
+
+def write(connection: Connection, thread: str, entry: str, words: str, ways: Ways = "all") -> None:
     """Write a notice down, to be sent; the same entry of a thread is written once."""
     connection.execute(
-        "INSERT INTO notices (thread, entry, words) VALUES (%s, %s, %s)"
+        "INSERT INTO notices (thread, entry, words, ways) VALUES (%s, %s, %s, %s)"
         " ON CONFLICT (thread, entry) DO NOTHING",
-        (thread, entry, words),
+        (thread, entry, words, ways),
     )
 
 
@@ -45,7 +66,7 @@ def next_due(connection: Connection) -> Notice | None:
     """Return the oldest notice whose time has come and whose thread holds no older one back."""
     with connection.cursor(row_factory=class_row(Notice)) as cursor:
         cursor.execute(
-            "SELECT id, thread, words, attempts,"
+            "SELECT id, thread, words, attempts, ways,"
             " (SELECT first.sent_as FROM notices first WHERE first.thread = n.thread"
             "  AND first.sent_at IS NOT NULL ORDER BY first.id LIMIT 1) AS root"
             " FROM notices n WHERE sent_at IS NULL AND next_attempt_at <= clock_timestamp()"
@@ -74,11 +95,54 @@ def set_not_sent(connection: Connection, notice_id: int, trouble: str, again_in:
     )
 
 
+def hand_to_mail(connection: Connection) -> None:
+    """Have what was written down of late be mailed too, whether Slack has it or not.
+
+    What is older was written while there was no mail, and is news no more.
+    """
+    connection.execute(
+        "UPDATE notices SET mail_due_at = clock_timestamp()"
+        " WHERE written_at > clock_timestamp() - %s"
+        " AND mail_due_at IS NULL AND mailed_at IS NULL AND ways <> 'slack'",
+        (_OF_LATE,),
+    )
+
+
+def next_letter(connection: Connection) -> Letter | None:
+    """Return the oldest notice that is to be mailed now, kept from others for the transaction."""
+    with connection.cursor(row_factory=class_row(Letter)) as cursor:
+        cursor.execute(
+            "SELECT id, thread, words, mail_attempts AS attempts, written_at FROM notices"
+            " WHERE mail_due_at <= clock_timestamp() ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED"
+        )
+        return cursor.fetchone()
+
+
+def set_mailed(connection: Connection, notice_id: int) -> None:
+    """Write down that the mail server took a notice."""
+    connection.execute(
+        "UPDATE notices SET mailed_at = clock_timestamp(), mail_due_at = NULL, mail_trouble = '',"
+        " mail_attempts = mail_attempts + 1 WHERE id = %s",
+        (notice_id,),
+    )
+
+
+def set_not_mailed(
+    connection: Connection, notice_id: int, trouble: str, again_in: timedelta
+) -> None:
+    """Write down why the mail server did not take a notice, and when to try again."""
+    connection.execute(
+        "UPDATE notices SET mail_trouble = %s, mail_attempts = mail_attempts + 1,"
+        " mail_due_at = clock_timestamp() + %s WHERE id = %s",
+        (trouble, again_in, notice_id),
+    )
+
+
 def unsent(connection: Connection, thread: str | None = None) -> int:
-    """Return how many notices wait to be sent, of one thread or of all."""
+    """Return how many notices wait for Slack or for mail, of one thread or of all."""
     row = connection.execute(
-        "SELECT count(*) FROM notices WHERE sent_at IS NULL AND (%(thread)s::text IS NULL"
-        " OR thread = %(thread)s)",
+        "SELECT count(*) FROM notices WHERE (sent_at IS NULL OR mail_due_at IS NOT NULL)"
+        " AND (%(thread)s::text IS NULL OR thread = %(thread)s)",
         {"thread": thread},
     ).fetchone()
     assert row is not None, "an aggregate has a row"
@@ -94,8 +158,10 @@ def is_written(connection: Connection, thread: str, entry: str) -> bool:
 
 
 def sent_at(connection: Connection, thread: str, entry: str) -> datetime | None:
-    """Return when a notice was sent; None: not yet, or there is none."""
+    """Return when every way had taken a notice; None: not yet, or there is none."""
     row = connection.execute(
-        "SELECT sent_at FROM notices WHERE thread = %s AND entry = %s", (thread, entry)
+        "SELECT greatest(sent_at, mailed_at) FROM notices"
+        " WHERE thread = %s AND entry = %s AND sent_at IS NOT NULL AND mail_due_at IS NULL",
+        (thread, entry),
     ).fetchone()
     return None if row is None else row[0]

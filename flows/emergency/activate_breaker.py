@@ -2,11 +2,11 @@
 
 When:     orders look wrong and nobody knows why yet: anybody on call may. kill-switch does more;
           trading-halt is quicker to undo
-Changes:  opens the circuit breaker and cancels every open order. Positions and services stay
+Changes:  opens the circuit breaker and cancels every open order. Positions and services stay. Never
+          closes it: resume-trading does, under approval, and sees that its gauge says 0
 If red:   a step is not confirmed: look at the broker's open orders yourself, stop trade_executor,
           and run this again; it repeats only what is missing. Works with the databases gone
-Covers:   EMG-14
-Partly:   EMG-07
+Covers:   EMG-07, EMG-14
 """
 
 from prefect import flow

@@ -1,11 +1,13 @@
 """Resume trading: after a halt, with every condition proven and other people's word.
 
 When:     the cause of a halt is gone; after maintenance, a restore or a start of the system
-Changes:  closes the circuit breaker if it is open, then lets the core send orders again
+Changes:  closes the circuit breaker if it is open, then lets the core send orders again; for half
+          an hour watch-changes holds the system to a stricter eye
 If red:   trading stays halted; repair what the lines name. It asks for approval and waits half an
-          hour: one other person with `tradeops approve`, two while the starter is unproven
-Covers:   GAP-20, GAP-57
-Partly:   EMG-16
+          hour: one other person with `tradeops approve`, two while the starter is unproven. The
+          gauge is not 0: the breaker is closed and alerts are wrong; look at the executor's log
+Covers:   EMG-16, GAP-20, GAP-57
+Partly:   EMG-07
 """
 
 from prefect import flow
@@ -15,10 +17,13 @@ from tasks.closing.reconciliation import check_books_agree
 from tasks.health.database import check_database
 from tasks.health.feeds import check_data_feeds
 from tasks.health.risk import check_risk_limits
+from tasks.incidents.before_resuming import check_incident_recorded
 from tasks.kernel import collect, granted, rehearse
+from tasks.maintenance.window import check_no_maintenance
 from tasks.people.approvals import request_approval
 from tasks.people.findings import notify_checklist, notify_resumed
 from tasks.services.processes import check_services
+from tasks.trading.breaker_gauge import check_breaker_gauge
 from tasks.trading.broker import check_broker_account
 from tasks.trading.core import ensure_breaker_closed, ensure_trading_resumed
 
@@ -26,6 +31,7 @@ NEEDS = {
     "risk limits and P&L": ("database",),
     "data feeds": ("broker account", "database"),
     "books agree": ("broker account", "database"),
+    "incident": ("database",),
 }
 
 
@@ -49,6 +55,10 @@ def resume_trading(reason: str, dry_run: bool = False, requested_by: str = "on-c
         with granted(grant):
             resumed = _act(desk, reason)
             notify_resumed(reason)
+
+        # Look.
+        told = collect({"breaker's gauge": check_breaker_gauge.submit(desk.settings)})
+        told.require_confirmed("the breaker is closed: look at the executor's log and its alerts")
         return resumed
 
 
@@ -60,6 +70,8 @@ def _look(desk: Desk) -> None:
         "database": check_database.submit(database),
         "risk limits and P&L": check_risk_limits.submit(core, database),
         "data feeds": check_data_feeds.submit(core, broker),
+        "maintenance": check_no_maintenance.submit(core),
+        "incident": check_incident_recorded.submit(core, database, desk.operations),
         "books agree": check_books_agree.submit(database, broker, desk.day),
     }
     checklist = notify_checklist(collect(asked, NEEDS))

@@ -1,7 +1,7 @@
 """Watch changes: what was released, changed or maintained is held to a stricter eye for a while.
 
 When:     every five minutes; it looks at something only while a change is under watch: half an hour
-          after parameters, a release or maintenance, a day after a new model
+          after parameters, a release, maintenance or resumed trading, a day after a new model
 Changes:  tells people once for each change that things went wrong since
 If red:   take back what the message names, then look into it: nothing that fails since a change
           heals by waiting. By hand and for as long as you say: watch-errors

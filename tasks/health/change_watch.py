@@ -40,6 +40,7 @@ RUNBOOKS = {
         *("rotate-broker-key", "rotate-database-password", "restore-database"),
         *("fail-over", "fail-back", "rejoin-site"),
     ),
+    "resumption": ("resume-trading",),
 }
 _PROVEN = """
     SELECT runbook, run_id, max(at) FROM effect_ledger
@@ -61,7 +62,7 @@ class Watched:
     """A change whose watch is not over.
 
     Attributes:
-        kind: parameters, release, maintenance or model.
+        kind: parameters, release, maintenance, resumption or model.
         id: Names the change, the same at every look.
     """
 

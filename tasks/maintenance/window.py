@@ -8,7 +8,7 @@ from tasks.kernel import Change, CheckResult, Unchanged, Verdict, action, check,
 from tasks.trading.control import Core
 from trading_core.broker.contract import TradingApi
 from trading_core.clock import minutes, seconds
-from trading_core.domain.state import TradingState
+from trading_core.domain.state import Mode, TradingState
 from trading_core.errors import Unreachable
 
 WINDOW = minutes(60)  # SCH-24
@@ -31,6 +31,21 @@ def check_window_fits(broker: TradingApi) -> CheckResult:
         left_minutes,
         wanted_minutes,
         " min",
+    )
+
+
+@check
+def check_no_maintenance(core: Core) -> CheckResult:
+    """See that nobody cares for the system now: neither a mode that says so nor an open window."""
+    state = core.state()
+    in_window = _is_ours(state) and not state.accepts_orders
+    under_way = in_window or state.mode.is_at_least(Mode.MAINTENANCE)
+    what = "a maintenance window" if in_window else str(state.mode)
+    return CheckResult(
+        Verdict.FAIL if under_way else Verdict.PASS,
+        f"{what}, by {state.actor}: {state.reason}" if under_way else f"{state.mode}",
+        "no maintenance: `POST /api/v1/mode/exit` leaves a mode, maintenance-window its window",
+        {"mode": str(state.mode), "reason": state.reason},
     )
 
 

@@ -51,17 +51,20 @@ def notify_day(settings: Settings, day: Session, backup_id: str) -> str:
 
 
 @task(cache_policy=NO_CACHE)
-def notify_halt(reason: str, steps: Checklist) -> None:
-    """Tell that trading was halted, why, and which protective steps are confirmed."""
+def notify_halt(reason: str, steps: Checklist, seen: Checklist | None = None) -> None:
+    """Tell that trading was halted, why, and which protective steps are confirmed.
+
+    Args:
+        seen: What was looked at beside them; it belongs to the record, and confirms nothing.
+    """
     run = current_run()
     confirmed = "halted" if steps.is_ready else "NOT CONFIRMED HALTED"
     title = f"{'Rehearsal: trading' if run.dry_run else 'Trading'} {confirmed}: {reason}"
     warn(title)
     show_table("trading-halt", rows_of(steps), title)
     answer = [f"# {title}", f"Asked by {run.actor}."]
-    answer += [
-        f"- **{line.result.verdict}** {line.name}: {line.result.found}" for line in steps.lines
-    ]
+    lines = steps.lines + (seen.lines if seen else ())
+    answer += [f"- **{line.result.verdict}** {line.name}: {line.result.found}" for line in lines]
     answer.append("Trading comes back through `resume-trading` only.")
     show_text("trading-halt-record", "\n\n".join(answer), title)
 

@@ -151,25 +151,20 @@ def ensure_emergency_shutdown(
     As with a halt, an executor that does not answer finds it on the disk and is in it from its
     start on.
     """
-    state = _state_or_none(core)
-    if state is not None and _is_shut_down(state):
-        return Unchanged(f"the mode was {state.mode}, by {state.actor}: {state.reason}")
-    run = current_run()
-    request = HaltRequest(reason, run.actor, "emergency_shutdown")
+    request = HaltRequest(reason, current_run().actor, "emergency_shutdown")
+    return _entering(settings, core, request, places)
 
-    def holds() -> bool:
-        left = halt_request.pending(settings.root)
-        # A request of before, which only halts, is not this one. None: it is taken, or brought.
-        is_ours = left is None or left.kind == request.kind
-        return is_ours and _holds(settings, core, _is_shut_down, places)
 
-    return Change(
-        does="enter the mode emergency_shutdown",
-        act=lambda fence: _halt(settings, request, fence, places),
-        holds=holds,
-        within=_SHOWS_WITHIN,
-        facts={"reason": reason},
-    )
+@action
+def ensure_maintenance_mode(
+    settings: Settings, core: Core, reason: str, places: Places
+) -> Change[HaltReport] | Unchanged[HaltReport]:
+    """Enter the mode maintenance: no order, and no resuming until somebody has left the mode.
+
+    The reason is the message: it is shown wherever trading is refused. A stricter mode stays.
+    """
+    request = HaltRequest(reason, current_run().actor, "maintenance")
+    return _entering(settings, core, request, places)
 
 
 @action
@@ -274,8 +269,30 @@ def _is_halted(state: TradingState) -> bool:
     return state.is_stopped and not state.accepts_orders
 
 
-def _is_shut_down(state: TradingState) -> bool:
-    return state.mode is Mode.EMERGENCY_SHUTDOWN and not state.accepts_orders
+def _entering(
+    settings: Settings, core: Core, request: HaltRequest, places: Places
+) -> Change[HaltReport] | Unchanged[HaltReport]:
+    wanted = Mode(request.kind)
+    state = _state_or_none(core)
+
+    def is_entered(found: TradingState) -> bool:
+        return found.mode.is_at_least(wanted) and not found.accepts_orders
+
+    def holds() -> bool:
+        left = halt_request.pending(settings.root)
+        # A request of before, which only halts, is not this one. None: it is taken, or brought.
+        is_ours = left is None or left.kind == request.kind
+        return is_ours and _holds(settings, core, is_entered, places)
+
+    if state is not None and is_entered(state):
+        return Unchanged(f"the mode was {state.mode}, by {state.actor}: {state.reason}")
+    return Change(
+        does=f"enter the mode {wanted}",
+        act=lambda fence: _halt(settings, request, fence, places),
+        holds=holds,
+        within=_SHOWS_WITHIN,
+        facts={"reason": request.reason},
+    )
 
 
 def _trouble(state: TradingState) -> str:

@@ -14,6 +14,7 @@ from tests.faults.killed_run import Place
 from tests.faults.killing import Runs, after_act, before_act, before_proof, between, name_of
 from tests.faults.session import query, session_on
 from tests.fix_approvals import approving
+from tests.fix_incidents import put_on_record
 from tests.fix_stack import Stack
 from trading_core.broker.client import Broker
 from trading_core.broker.replay import Replay
@@ -128,6 +129,7 @@ def test_the_breaker_opens_once_and_closes_once(
         trading.kill("activate-breaker", trip, tripping)
         trading.finish("activate-breaker", trip)
     assert spoken(stack, trip["reason"]) == [("running", "OPEN", False)]
+    put_on_record(stack.settings.secret("operations_dsn"), trip["reason"])
 
     with trading.each_change_made_once("resume-trading"):
         trading.kill("resume-trading", given, resuming)

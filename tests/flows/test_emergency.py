@@ -11,6 +11,7 @@ from flows.emergency.resume_trading import resume_trading
 from flows.emergency.trading_halt import trading_halt
 from tests.fix_approvals import approving
 from tests.fix_core import WORD, Core
+from tests.fix_incidents import put_on_record
 from tests.flows.artifacts import table_of, text_of
 from tests.flows.conftest import no_database, no_exchange, no_operations, open_session
 from trading_core import halt_request
@@ -73,6 +74,24 @@ def test_halting_twice_halts_once(core: Core) -> None:
 def test_a_rehearsed_halt_halts_nothing(core: Core) -> None:
     trading_halt("drill", dry_run=True)
     assert trading_state(core)["trading_enabled"]
+
+
+def test_a_halt_into_maintenance_is_on_record_with_the_logs_and_nobody_resumes_before_its_end(
+    core: Core,
+) -> None:
+    state = trading_halt("disk swap", maintenance=True, return_state=True)
+    assert state.is_completed(), state
+    assert trading_state(core)["mode"] == "maintenance"
+    assert verdicts(state) == BOTH | {"mode maintenance": "PASS"}
+    for name in ("trade_executor", "risk_manager"):
+        assert f"log of {name}: " in text_of(state, "trading-halt-record")
+
+    error = resume_trading("all fine", return_state=True).result(raise_on_failure=False)
+    assert isinstance(error, CheckFailed)
+    assert "maintenance: expected no maintenance" in str(error)
+    with core.peer("gateway") as gateway:
+        gateway.post("/api/v1/mode/exit", WORD)
+    assert trading_state(core)["mode"] == "halted"
 
 
 def test_a_halt_works_with_the_databases_gone_and_is_in_the_ledger_afterwards(core: Core) -> None:
@@ -151,6 +170,9 @@ def test_with_other_peoples_yes_trading_resumes(core: Core) -> None:
 def test_an_open_breaker_is_reset_and_trading_resumed_as_two_changes(core: Core) -> None:
     with core.peer("trade_executor") as executor:
         executor.post("/halt", {"reason": "loss", "actor": "tests", "kind": "breaker"})
+    refused = resume_trading("looked into", return_state=True).result(raise_on_failure=False)
+    assert "no incident on record of: breaker OPEN" in str(refused)
+    put_on_record(core.operations.app_dsn, "loss")
     with approving(core.operations.owner_dsn):
         state = resume_trading("looked into", return_state=True)
     assert state.is_completed(), state

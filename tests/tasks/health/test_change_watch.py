@@ -72,7 +72,8 @@ def test_every_kind_of_change_is_found_and_what_changed_nothing_is_not(
     ledger: MemoryLedger,
 ) -> None:
     assert changes_watched(operations, database) == []
-    for runbook in ("maintain-database", "back-up-binaries", "change-risk-limits", "daily-report"):
+    watched = ("maintain-database", "back-up-binaries", "change-risk-limits", "resume-trading")
+    for runbook in (*watched, "daily-report"):
         proven(operations, ledger, runbook)
     told(operations, 200)
     told(operations, 409)
@@ -86,6 +87,7 @@ def test_every_kind_of_change_is_found_and_what_changed_nothing_is_not(
         ("parameters", "PUT /api/v1/strategies/{name}/parameters"),
         ("parameters", "change-risk-limits"),
         ("release", "back-up-binaries"),
+        ("resumption", "resume-trading"),
     ]
     assert "release: back-up-binaries until" in check_changes.fn(found).found
 

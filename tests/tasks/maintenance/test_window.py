@@ -11,14 +11,19 @@ from infra.embedded.supervisor import Supervisor
 from tasks.kernel import CheckResult, Did, Run, Verdict, begin, settle
 from tasks.maintenance.quarter import check_drilled, ensure_quarter_signed_off
 from tasks.maintenance.week import ERRORS_MAX, check_errors_of_week, check_packages_pinned
-from tasks.maintenance.window import check_window_fits, ensure_window_closed, ensure_window_opened
+from tasks.maintenance.window import (
+    check_no_maintenance,
+    check_window_fits,
+    ensure_window_closed,
+    ensure_window_opened,
+)
 from tests.fakes.broker import FakeBroker
 from tests.fakes.core import AT, FakeCore
 from tests.fakes.ledger import MemoryLedger
 from trading_core.clock import SystemClock
 from trading_core.errors import CheckFailed
 from trading_core.execution import control
-from trading_core.execution.control import Word
+from trading_core.execution.control import HaltKind, Word
 from trading_core.settings import Settings
 from trading_core.storage.connect import Database
 from trading_core.storage.operations import recoveries
@@ -48,6 +53,21 @@ def test_whoever_halts_in_the_window_has_the_last_word(core: FakeCore, run: Run)
     core.halt("something is wrong")
     assert ensure_window_closed.fn(core).did is Did.NOTHING
     assert not core.trading.accepts_orders
+
+
+def test_maintenance_is_under_way_in_a_window_and_in_a_mode_that_says_so(
+    core: FakeCore, run: Run
+) -> None:
+    assert check_no_maintenance.fn(core).verdict is Verdict.PASS
+    ensure_window_opened.fn(core)
+    found = check_no_maintenance.fn(core)
+    assert found.verdict is Verdict.FAIL
+    assert found.found == "a maintenance window, by ann: maintenance window: up to 60 min"
+    ensure_window_closed.fn(core)
+    core.halt("a breach")
+    assert check_no_maintenance.fn(core).verdict is Verdict.PASS
+    core.halt("disk swap", HaltKind.MAINTENANCE)
+    assert check_no_maintenance.fn(core).found == "maintenance, by somebody: disk swap"
 
 
 def test_a_core_that_is_stopped_is_cared_for_as_well(core: FakeCore, run: Run) -> None:

@@ -11,6 +11,7 @@ from tasks.trading.core import (
     ensure_breaker_closed,
     ensure_breaker_open,
     ensure_emergency_shutdown,
+    ensure_maintenance_mode,
     ensure_session_paused,
     ensure_trading_enabled,
     ensure_trading_halted,
@@ -152,7 +153,13 @@ def on_a_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 @pytest.mark.parametrize(
-    "ensure", [ensure_breaker_open, ensure_trading_halted, ensure_emergency_shutdown]
+    "ensure",
+    [
+        ensure_breaker_open,
+        ensure_trading_halted,
+        ensure_emergency_shutdown,
+        ensure_maintenance_mode,
+    ],
 )
 def test_an_executor_stopped_on_a_host_is_halted_once_the_halt_lies_there(
     run: Run, ledger: MemoryLedger, on_a_host: Settings, ensure: Any
@@ -201,6 +208,20 @@ def test_a_halt_is_no_shutdown(run: Run, here: Settings) -> None:
         ensure_emergency_shutdown.fn(here, core, "breach", FakePlaces())
     core.halt(kind=HaltKind.EMERGENCY_SHUTDOWN)
     assert ensure_emergency_shutdown.fn(here, core, "again", FakePlaces()).did is Did.NOTHING
+
+
+def test_maintenance_is_entered_with_its_message_and_a_stricter_mode_stays(
+    run: Run, here: Settings
+) -> None:
+    core = FakeCore()
+    core.halt()
+    with pytest.raises(NotVerified, match="enter the mode maintenance: not visible"):
+        ensure_maintenance_mode.fn(here, core, "disk swap", FakePlaces())
+    assert halt_request.pending(here.root) == HaltRequest("disk swap", "ann", "maintenance")
+    for kind in (HaltKind.MAINTENANCE, HaltKind.EMERGENCY_SHUTDOWN):
+        core.halt(kind=kind)
+        again = ensure_maintenance_mode.fn(here, core, "disk swap", FakePlaces())
+        assert again.sentence == f"the mode was {kind.mode}, by somebody: drill"
 
 
 def test_a_shutdown_that_the_disk_does_not_take_is_not_one(run: Run, here: Settings) -> None:

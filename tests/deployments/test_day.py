@@ -12,12 +12,14 @@ import pytest
 from deployments.day import DEFAULT_DATE, make_request
 from deployments.session import Gateway
 from tests.deployments.fix_desk import clear_desk
+from tests.faults.session import recorded, session_on
 from tests.fix_stack import PROJECT, Stack, settings_for
 from trading_core.clock import poll, seconds
 from trading_core.errors import ConfigurationError
 
 # A half day: every part of the machinery in half the minutes.
-_DAY = ("day", "--date", "2012-11-23", "--seed", "5", "--symbols", "ACME,BOLT")
+_DATE = date(2012, 11, 23)
+_DAY = ("day", "--date", str(_DATE), "--seed", "5", "--symbols", "ACME,BOLT")
 # Ctrl-C is heeded even where the tests run in the background, which ignore it and pass that on.
 _HEED_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
 _PROGRAM = (sys.executable, "-c", f"{_HEED_CTRL_C}; from deployments.cli.main import main; main()")
@@ -58,6 +60,30 @@ def test_bad_input_starts_nothing_and_exits_with_2(tmp_path: Path) -> None:
 def test_a_day_left_in_the_middle_is_carried_on_and_comes_out_as_one_that_was_not(
     stack: Stack,
 ) -> None:
+    account, _ = _left_twice_and_carried_on(stack)
+    with session_on(stack) as session:
+        undisturbed = session.open(_DATE, seed=5, symbols=["ACME", "BOLT"])
+        session.play({})
+    clear_desk(stack)
+
+    assert undisturbed != account
+    assert recorded(stack, account), "a day without a fill proves nothing"
+    assert recorded(stack, account) == recorded(stack, undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.soak
+def test_the_command_carried_on_and_given_at_once_print_the_same_day(stack: Stack) -> None:
+    account, digest = _left_twice_and_carried_on(stack)
+    at_once = stack.tradeops(*_DAY)
+    assert at_once.returncode == 0, at_once.stdout + at_once.stderr
+    assert _account(at_once.stdout) != account
+    assert _digest(at_once.stdout) == digest
+
+
+def _left_twice_and_carried_on(stack: Stack) -> tuple[str, str]:
+    """Leave the day by Ctrl-C and by SIGKILL, then let it end; return account and digest."""
     clear_desk(stack)
     assert _leave_at_minute(20, stack, signal.SIGINT) == 130
     with Gateway(stack.settings) as gateway:
@@ -72,11 +98,7 @@ def test_a_day_left_in_the_middle_is_carried_on_and_comes_out_as_one_that_was_no
     assert carried_on.returncode == 0, carried_on.stdout + carried_on.stderr
     # Market time went on without the command: it may have reached the close.
     assert re.search("under way: (carry on with the session|close the day)", carried_on.stdout)
-
-    at_once = stack.tradeops(*_DAY)
-    assert at_once.returncode == 0, at_once.stdout + at_once.stderr
-    assert _account(at_once.stdout) != _account(carried_on.stdout)
-    assert _digest(at_once.stdout) == _digest(carried_on.stdout)
+    return _account(carried_on.stdout), _digest(carried_on.stdout)
 
 
 def _leave_at_minute(minute: int, stack: Stack, how: signal.Signals) -> int:
@@ -104,7 +126,7 @@ def _leave_at_minute(minute: int, stack: Stack, how: signal.Signals) -> int:
 
 def _is_at(gateway: Gateway, minute: int) -> bool:
     session = gateway.session()
-    return session.trading_date == date(2012, 11, 23) and session.minutes_done >= minute
+    return session.trading_date == _DATE and session.minutes_done >= minute
 
 
 def _account(output: str) -> str:

@@ -1,23 +1,19 @@
-"""The core stops and starts in order, trading first, and the infrastructure is left alone.
-
-On a stack of its own: what is stopped here, others stand on.
-"""
+"""The core stops and starts in order, trading first, and the infrastructure is left alone."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from prefect.settings import (
-    PREFECT_API_URL,
-    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-    temporary_settings,
-)
 
 from flows.services.start_system import start_system
 from flows.services.stop_system import stop_system
+from infra.embedded.supervisor import Supervisor
+from tests.deployments.fix_desk import clear_desk
+from tests.faults.session import session_on
 from tests.fix_approvals import approving
-from tests.fix_stack import Stack, running_stack
+from tests.fix_stack import Stack
 from tests.flows.artifacts import left_by, table_of
+from trading_core.clock import poll, seconds
 from trading_core.errors import CheckFailed
 from trading_core.peers import Peer
 from trading_core.services import SERVICES, Group, in_group
@@ -29,17 +25,18 @@ OTHERS = [row.name for row in SERVICES if row.group is not Group.CORE]
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack that never had a session, and this process's environment pointing at it."""
-    with (
-        running_stack(tmp_path_factory.mktemp("own")) as stack,
-        pytest.MonkeyPatch.context() as environment,
-    ):
+def own(stack: Stack, prefect_api: None) -> Iterator[Stack]:
+    """The stack in a session at 09:00, trading allowed; what a test left stopped runs again."""
+    clear_desk(stack)
+    with session_on(stack) as session, pytest.MonkeyPatch.context() as environment:
+        session.open()
         for name, value in stack.settings.environment().items():
             environment.setenv(name, value)
-        api = f"{stack.settings.url('prefect_server')}/api"
-        with temporary_settings({PREFECT_API_URL: api, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-            yield stack
+        yield stack
+    supervisor = Supervisor(stack.settings.root)
+    for name in [name for name, is_ready in ready(stack, CORE).items() if not is_ready]:
+        supervisor.begin(name)
+    assert poll(stack.is_whole, within=seconds(120)), stack.status()
 
 
 def ready(stack: Stack, names: list[str]) -> dict[str, bool]:

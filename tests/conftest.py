@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from infra.lab import needs as lab_needs
+from tests.ground import within_reach
 
 pytest_plugins = [
     "tests.fix_postgres",
@@ -60,6 +61,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section(f"{total} tests did not run: something is not installed", red=True)
     for what, count in sorted(_missing.items()):
         terminalreporter.write_line(f"{count:4d} need {what}")
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Path:
+    """pytest's directory of one test; PostgreSQL's account gets through it to its data."""
+    return within_reach(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from psycopg.conninfo import make_conninfo
 from pydantic import SecretStr
 
 from infra.embedded import postgres
+from tests.ground import within_reach
 from trading_core.storage import migrate
 from trading_core.storage.migrate import Schema
 
@@ -103,7 +104,8 @@ def _fresh(
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """A server with the roles of the stack and a migrated template of each schema."""
-    with postgres.running(tmp_path_factory.mktemp("postgres"), free_port()) as cluster:
+    place = within_reach(tmp_path_factory.mktemp("postgres"))
+    with postgres.running(place, free_port()) as cluster:
         yield prepared(cluster)
 
 

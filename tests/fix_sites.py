@@ -24,8 +24,14 @@ from infra.sites import database, replica, site, standby
 from infra.sites.database import Standing
 from tests.fix_approvals import approving
 from tests.fix_cloud import LocalCloud
-from tests.fix_postgres import OperationsDatabase, PostgresServer, free_port, fresh_operations
+from tests.fix_postgres import (
+    OperationsDatabase,
+    PostgresServer,
+    free_port,
+    fresh_operations,
+)
 from tests.fix_stack import free_offset
+from tests.ground import within_reach
 from trading_core.broker.client import Broker
 from trading_core.broker.http import Endpoint
 from trading_core.broker.keys import KeyPair
@@ -204,6 +210,7 @@ def thawed(processes: list[psutil.Process]) -> None:
 @contextmanager
 def running_sites(root: Path, operations: OperationsDatabase, cloud: LocalCloud) -> Iterator[Sites]:
     """Run two sites for the length of a block."""
+    within_reach(root.parent)
     here = {row.name for row in SERVICES if row.is_of_site} | {"paper_exchange"}
     home = Settings(
         state_dir=root,

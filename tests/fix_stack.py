@@ -18,6 +18,7 @@ import pytest
 from infra.embedded import postgres
 from infra.embedded import stack as embedded
 from infra.embedded.stack import ServiceStatus
+from tests.ground import within_reach
 from trading_core.services import SERVICES
 from trading_core.settings import Settings
 
@@ -104,6 +105,7 @@ def free_offset() -> int:
 @contextmanager
 def running_stack(state_dir: Path, offset: int | None = None) -> Iterator[Stack]:
     """Bring a stack up for the length of a `with` block."""
+    within_reach(state_dir)
     stack = Stack(settings_for(state_dir, free_offset() if offset is None else offset))
     try:
         came_up = stack.tradeops("up")

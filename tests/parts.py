@@ -9,25 +9,36 @@ What failed is tried once more, on another fresh stack: a machine that is short 
 deadline. What passes only then does not fail the run, but is shown whole and named again at its
 end, for somebody to mend: a test that is sometimes red is a fault of the test or of the system.
 
+Their files are in memory where there is plenty of it: making and removing a database for each of a
+thousand tests costs a disk five times as much. Nothing here proves what a disk holds after the
+power is gone.
+
 What goes on for long, or does at more places what is done at one, is marked `soak`: it is left to
 `--soak`, which runs nothing else.
 """
 
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 
 from trading_core.clock import stopwatch_seconds
 
 ROOT = Path(__file__).resolve().parent.parent
 LANES = 3
+_MEMORY = Path("/dev/shm")
+_MEMORY_FREE_BYTES_MIN = 8 * 2**30
+_GROUND = "tradeops-tests-"
 SOAK = "--soak"
 # What takes longest begins first, so that no lane is left waiting for it. The rest follows by name.
 LONGEST_FIRST = (
@@ -72,28 +83,55 @@ def parts() -> list[str]:
 def run(part: str, marks: str = "not soak") -> Ended:
     """Run the tests of one part with those marks, and what failed of them once more."""
     say(f"begins {part}")
-    with tempfile.TemporaryDirectory() as cache:
-        first = _pytest(part, cache, "-m", marks)
+    with ground() as place:
+        first = _pytest(part, place, "-m", marks)
         if first.code == pytest.ExitCode.NO_TESTS_COLLECTED:
             return replace(first, code=pytest.ExitCode.OK)
         if first.code != pytest.ExitCode.TESTS_FAILED:
             return first
         say(f"{first.line}; trying what failed once more")
         again = ("--last-failed", "--last-failed-no-failures=none")
-        second = _pytest(part, cache, "-m", marks, *again)
+        second = _pytest(part, place, "-m", marks, *again)
     if second.code != 0:
         return replace(second, printed=f"{first.printed}\nthe second try:\n{second.printed}")
     return replace(second, unsteady=first.printed)
 
 
-def _pytest(part: str, cache: str, *options: str) -> Ended:
+@contextmanager
+def ground() -> Iterator[Path]:
+    """Lend a directory for the files of a part, in memory or on the disk; then take it away."""
+    where = _MEMORY if _has_room_in_memory() else None
+    made = tempfile.TemporaryDirectory(
+        prefix=f"{_GROUND}{os.getpid()}-", dir=where, ignore_cleanup_errors=True
+    )
+    with made as name:
+        place = Path(name)
+        place.chmod(0o711)  # PostgreSQL's account goes through it
+        yield place
+
+
+def _has_room_in_memory() -> bool:
+    if not _MEMORY.is_dir() or os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC:
+        return False
+    for left in _MEMORY.glob(f"{_GROUND}*"):  # of a run that was killed
+        if not psutil.pid_exists(int(left.name.removeprefix(_GROUND).partition("-")[0])):
+            shutil.rmtree(left, ignore_errors=True)
+    free = min(shutil.disk_usage(_MEMORY).free, psutil.virtual_memory().available)
+    return free > _MEMORY_FREE_BYTES_MIN
+
+
+def _pytest(part: str, place: Path, *options: str) -> Ended:
+    # Our own modules are compiled once, and not in each of some thousand processes.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryFile("w+") as printed:
         code = subprocess.call(
             [
                 *(sys.executable, "-m", "pytest", "-q", "--durations=5"),
-                *("-o", f"cache_dir={cache}", *options, part),
+                *("-o", f"cache_dir={place / 'cache'}", f"--basetemp={place / 'files'}"),
+                *(*options, part),
             ],
             cwd=ROOT,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=printed,
             stderr=subprocess.STDOUT,

@@ -1,5 +1,7 @@
 """SIGKILL in mid-session: no order sent twice, no fill lost, the same day as undisturbed."""
 
+from functools import partial
+
 import pytest
 
 from tests.faults.session import Execution, at_exchange, executions, query, recorded, session_on
@@ -9,7 +11,11 @@ from trading_core.broker.client import Broker
 pytestmark = pytest.mark.slow
 
 
-def killer(stack: Stack, service: str) -> None:
+VICTIMS = ("trade_executor", "paper_exchange", "gateway")
+MINUTES = (40, 90, 150)
+
+
+def kill(stack: Stack, service: str) -> None:
     stack.process(service).kill()
 
 
@@ -23,14 +29,23 @@ def undisturbed(stack: Stack) -> list[Execution]:
     return played
 
 
-@pytest.mark.parametrize("service", ["trade_executor", "paper_exchange", "gateway"])
-def test_a_service_killed_three_times_in_the_session_changes_nothing(
-    stack: Stack, undisturbed: list[Execution], service: str
+@pytest.mark.parametrize(
+    "deaths",
+    [
+        pytest.param(dict(zip(MINUTES, VICTIMS, strict=True)), id="each once"),
+        *(
+            pytest.param(dict.fromkeys(MINUTES, name), id=f"{name} thrice", marks=pytest.mark.soak)
+            for name in VICTIMS
+        ),
+    ],
+)
+def test_services_killed_in_the_session_change_nothing(
+    stack: Stack, undisturbed: list[Execution], deaths: dict[int, str]
 ) -> None:
     with session_on(stack) as session:
         account = session.open()
 
-        session.play({minute: lambda: killer(stack, service) for minute in (40, 90, 150)})
+        session.play({minute: partial(kill, stack, name) for minute, name in deaths.items()})
 
     assert recorded(stack, account) == undisturbed
     assert executions(at_exchange(stack)) == undisturbed

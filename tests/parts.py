@@ -2,8 +2,8 @@
 
 A part is a directory under tests/ or a file: a pytest run with a stack of its own, so that what one
 part breaks and mends is not the ground of the next. Much of a part's time is waiting for processes,
-so three are run side by side. A line tells when a part begins and how it
-ended; what a part printed is shown whole when it failed. Ctrl-C ends them all.
+so three are run side by side. A line tells when a part begins and how it ended; what a part
+printed is shown whole when it failed. Ctrl-C ends them all.
 
 What failed is tried once more, on another fresh stack: a machine that is short of time can break a
 deadline. What passes only then does not fail the run, but is shown whole and named again at its
@@ -40,14 +40,18 @@ _MEMORY = Path("/dev/shm")
 _MEMORY_FREE_BYTES_MIN = 8 * 2**30
 _GROUND = "tradeops-tests-"
 SOAK = "--soak"
+# These share no stack with the directory they are in: apart they fill a lane that would be empty.
+APART = ("tests/infra/embedded", "tests/trading_core/gateway")
 # What takes longest begins first, so that no lane is left waiting for it. The rest follows by name.
 LONGEST_FIRST = (
     "tests/flows",
-    "tests/faults",
     "tests/deployments",
-    "tests/infra",
-    "tests/trading_core",
+    "tests/faults",
     "tests/tasks",
+    "tests/trading_core",
+    "tests/trading_core/gateway",
+    "tests/infra",
+    "tests/infra/embedded",
 )
 
 
@@ -75,9 +79,14 @@ def parts() -> list[str]:
     """Return every part there is, the longest first."""
     found = {one.parent for one in ROOT.glob("tests/*/__init__.py")}
     found |= set(ROOT.glob("tests/test_*.py"))
-    names = {str(one.relative_to(ROOT)) for one in found}
+    names = {str(one.relative_to(ROOT)) for one in found} | set(APART)
     first = [name for name in LONGEST_FIRST if name in names]
     return first + sorted(names - set(first))
+
+
+def apart_in(part: str) -> list[str]:
+    """Return the parts that lie in a part, and are not of it."""
+    return [one for one in APART if one.startswith(f"{part}/")]
 
 
 def run(part: str, marks: str = "not soak") -> Ended:
@@ -128,7 +137,7 @@ def _pytest(part: str, place: Path, *options: str) -> Ended:
             [
                 *(sys.executable, "-m", "pytest", "-q", "--durations=5"),
                 *("-o", f"cache_dir={place / 'cache'}", f"--basetemp={place / 'files'}"),
-                *(*options, part),
+                *(*options, *(f"--ignore={one}" for one in apart_in(part)), part),
             ],
             cwd=ROOT,
             env=environment,
@@ -169,7 +178,8 @@ def say(text: str) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Run what is wanted, or everything; return 1 when a part failed."""
     began = stopwatch_seconds()
-    wanted = [one for one in arguments if one != SOAK]
+    given = [one.rstrip("/") for one in arguments if one != SOAK]
+    wanted = [name for one in given for name in (one, *apart_in(one))]
     marks = "soak" if SOAK in arguments else "not soak"
     ended = run_all(wanted or parts(), partial(run, marks=marks))
     failed = [one for one in ended if one.code != 0]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.sources import ROOT
-from tests.parts import Ended, main, parts, run_all, unsteady
+from tests.parts import Ended, apart_in, main, parts, run_all, unsteady
 
 
 def test_every_test_is_in_one_part() -> None:
@@ -61,6 +61,22 @@ def test_what_fails_is_tried_once_more_and_what_passes_only_then_is_named(
     assert "a deadline passed" in capsys.readouterr().out
 
 
+def test_a_directory_asked_for_is_run_whole_each_test_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    for place in (tmp_path, inner):
+        (place / f"test_of_{place.name}.py").write_text("def test_here(): pass\n")
+    monkeypatch.setattr("tests.parts.APART", (str(inner),))
+
+    assert main([f"{tmp_path}/"]) == 0
+
+    printed = capsys.readouterr().out
+    for part in (tmp_path, inner):
+        assert f"passed {part}: 1 passed" in printed
+
+
 def test_what_is_long_is_left_to_the_soak(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -73,4 +89,6 @@ def test_what_is_long_is_left_to_the_soak(
 
 def _files_of(part: Path) -> list[str]:
     files = [part] if part.is_file() else part.glob("**/test_*.py")
-    return [str(file.relative_to(ROOT)) for file in files]
+    apart = [ROOT / one for one in apart_in(str(part.relative_to(ROOT)))]
+    here = [file for file in files if not any(file.is_relative_to(one) for one in apart)]
+    return [str(file.relative_to(ROOT)) for file in here]

@@ -129,7 +129,14 @@ class Placement:
         return self._units_of(name) or self._local
 
     def _wanted(self, units: RemoteUnits, name: str) -> dict[str, WantedFile]:
-        return wanted_files(self._settings, units.host, units.place, name)
+        wanted = wanted_files(self._settings, units.host, units.place, name)
+        path = str(halt_request.path_of(units.place.state))
+        if path in wanted and (there := units.text(path)) is not None:
+            # What lies there unread was asked for too: a halt takes no breaker back.
+            ours = halt_request.parsed(wanted[path].content)
+            both = halt_request.joined(halt_request.parsed(there), ours)
+            wanted[path] = replace(wanted[path], content=halt_request.text_of(both))
+        return wanted
 
 
 def _installation(host: Host) -> Installation:

@@ -118,6 +118,11 @@ class RemoteUnits:
         """Whether there is such a file."""
         return self._ssh.run("test", "-e", path).code == 0
 
+    def text(self, path: str) -> str | None:
+        """Return the content of a small file; None: there is none."""
+        answer = self._ssh.run("cat", path)
+        return answer.out if answer.code == 0 else None
+
     def close(self) -> None:
         """Let go of the connection."""
         self._ssh.close()

@@ -112,9 +112,10 @@ def test_a_killed_kill_switch_is_finished(
         whole.finish("kill-switch", given)
 
     assert host.inside("systemctl", "is-active", EXECUTOR_UNIT).stdout == "inactive\n"
-    # Whether it took the halt or found it on its host's disk: it comes back halted.
+    # Whether it took both or found them on its host's disk: it comes back halted and tripped.
     whole.finish("start-system", {})
-    assert state_of(whole)["mode"] == "halted"
+    state = state_of(whole)
+    assert (state["mode"], state["breaker"]) == ("halted", "OPEN")
 
 
 def state_of(runs: Runs) -> dict[str, Any]:

@@ -321,9 +321,10 @@ class Executor:
         asked = halt_request.pending(self._root)
         if asked is None:
             return
-        kind = HaltKind(asked.kind)
-        if not control.in_force(self.switch.state, kind):
-            self.switch.halt(Word(asked.reason, asked.actor, self._clock.now()), kind)
+        beside = [HaltKind.BREAKER] if asked.breaker else []
+        for kind in (*beside, HaltKind(asked.kind)):
+            if not control.in_force(self.switch.state, kind):
+                self.switch.halt(Word(asked.reason, asked.actor, self._clock.now()), kind)
         if self.sweep().open_orders == 0:
             halt_request.clear(self._root)
 

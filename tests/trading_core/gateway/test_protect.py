@@ -14,7 +14,8 @@ from trading_core.broker.client import Broker
 from trading_core.clock import poll, seconds
 from trading_core.domain.money import CENT
 from trading_core.domain.orders import OrderRequest, OrderType, Side
-from trading_core.gateway.protect import HaltReport, halt_now
+from trading_core.gateway.protect import HaltReport, halt_core, halt_now
+from trading_core.halt_request import HaltRequest
 from trading_core.settings import Settings
 
 _numbers = count(1)
@@ -107,6 +108,20 @@ def test_without_an_executor_orders_are_cancelled_and_the_next_executor_is_halte
     core.await_ready("trade_executor")
     assert poll(lambda: mode(core) == "halted", within=seconds(20))
     assert poll(lambda: halt_request.pending(core.settings.root) is None, within=seconds(20))
+
+
+def test_a_halt_after_the_breaker_leaves_both_for_the_next_executor(core: Core) -> None:
+    core.kill("trade_executor")
+    halt_core(core.settings, HaltRequest("volatility", "dana", "breaker"))
+    halt_now(core.settings, "something is wrong", "dana")
+
+    core.start("trade_executor")
+    core.await_ready("trade_executor")
+
+    with core.peer("trade_executor") as executor, core.peer("gateway") as gateway:
+        assert poll(lambda: executor.get("/state")["mode"] == "halted", within=seconds(20))
+        assert executor.get("/state")["breaker"] == "OPEN"
+        gateway.post("/api/v1/circuit-breaker/reset", {"reason": "next test", "actor": "dana"})
 
 
 def test_a_deaf_executor_is_not_called_halted_and_is_once_it_hears(core: Core) -> None:

@@ -4,7 +4,7 @@ When:     before each shift, and after any change of monitoring
 Changes:  has one alert fire that says it is a test; sends one message to people
 If red:   a real alert would not arrive either: look with `tradeops status` at prometheus,
           alertmanager and alert_gateway, and tell people by another channel that alerting is down
-Covers:   MON-04, ALR-26, GAP-62
+Covers:   MON-04, ALR-26, RTE-07, GAP-62
 """
 
 from prefect import flow

@@ -16,11 +16,12 @@ from tests.fakes.link import Link
 from tests.fix_core import WORD, Core, running_core
 from tests.fix_postgres import PostgresServer, fresh_database, fresh_operations
 from tests.trading_core.gateway.conftest import Caller, issued
+from tests.trading_core.gateway.test_modes import strategy_order
 from trading_core.access.api_token import ApiToken, Scope
 from trading_core.broker.client import Broker
 from trading_core.clock import poll, seconds
 from trading_core.domain.money import CENT
-from trading_core.domain.orders import OrderRequest, OrderType, Side
+from trading_core.domain.orders import Order, OrderRequest, OrderStatus, OrderType, Side
 from trading_core.lockstep import MINUTE
 from trading_core.storage.connect import connect
 from trading_core.storage.operations.control_api import calls
@@ -91,9 +92,9 @@ def rest_orders(core: Core, count: int, name: str) -> None:
             )
 
 
-def open_orders(core: Core) -> int:
+def orders(core: Core) -> list[Order]:
     with Broker.of(core.settings) as broker:
-        return len(broker.orders("open"))
+        return broker.orders("all")
 
 
 def test_what_protects_is_answered_and_nothing_is_permitted_while_all_else_is_gone(
@@ -119,9 +120,10 @@ def test_what_protects_is_answered_and_nothing_is_permitted_while_all_else_is_go
             core.await_ready("gateway")
             rest_orders(core, 2, "later")
             halted = caller.say("/api/v1/trading/halt", key="halt").json()
-            assert (halted["confirmed"], halted["cancelled"]) == (True, 2)
+            assert (halted["confirmed"], halted["open_orders"]) == (True, 0)
             assert halted["state"]["mode"] == "halted"
-        assert open_orders(core) == 0
+            # Those it did not take back itself, the executor did, whose breaker is open.
+            assert [one.status for one in orders(core)] == [OrderStatus.CANCELED] * 5
         resets = [a for a in seen if a.request.method == "POST"]
         assert {answer.status_code for answer in resets} == {503}
         link.mend()
@@ -130,6 +132,9 @@ def test_what_protects_is_answered_and_nothing_is_permitted_while_all_else_is_go
         )
         with connect(core.operations.app_dsn, application="tests") as connection:
             assert calls.verify(connection) > len(DELIVERED)
+        core.await_ready("trade_executor")
+        assert strategy_order(core) == "BREAKER_OPEN"
+        assert len(orders(core)) == 5
 
 
 DELIVERED = {(kind, key) for kind in ("asked", "answered") for key in ("cancel", "trip", "halt")}

@@ -50,12 +50,9 @@ import sys
 from flows.recovery.restore_database import restore_database
 restore_database("the data are gone", "latest")
 """
+SWAPPED = "ensure_database_swapped"
 # Unpacking or replaying, swapping, and starting what stands on it.
-KILLED_AT = (
-    "ensure_scratch_recovered",
-    "ensure_database_swapped",
-    "ensure_service_running/risk_manager",
-)
+EVERYWHERE = ("ensure_scratch_recovered", SWAPPED, "ensure_service_running/risk_manager")
 
 
 @pytest.fixture(scope="module")
@@ -153,8 +150,13 @@ def test_a_past_state_is_restored_and_the_exchange_brings_the_books_up_to_date(
     assert resumed(own).is_completed()
 
 
-def test_killed_again_and_again_the_loss_of_all_data_is_restored_once(
-    own: Stack, account: str
+@pytest.mark.parametrize(
+    "killed_in",
+    [(SWAPPED,), pytest.param(EVERYWHERE, marks=pytest.mark.soak)],
+    ids=["once", "again and again"],
+)
+def test_killed_on_the_way_the_loss_of_all_data_is_restored_once(
+    own: Stack, account: str, killed_in: tuple[str, ...]
 ) -> None:
     play_until(own, 120)
     # All that was written is on its way to the archive; then the data go, server and all.
@@ -162,7 +164,7 @@ def test_killed_again_and_again_the_loss_of_all_data_is_restored_once(
     lose_the_data(own)
 
     with approving(own.settings.secret("operations_owner_dsn")):
-        for action in KILLED_AT:
+        for action in killed_in:
             killed_at(own, action)
         state: Any = restore_database("the data are gone", "latest", return_state=True)
 

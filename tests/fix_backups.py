@@ -94,7 +94,9 @@ class CopiedServer:
 
     def ask(self, path: str) -> httpx.Response:
         """Return the archiver's answer."""
-        return httpx.get(self.settings.url("wal_archive") + path, timeout=10, trust_env=False)
+        return httpx.get(
+            self.settings.url("wal_archive") + path, timeout=10, trust_env=False, verify=False
+        )
 
     def status(self) -> dict[str, Any]:
         """Return what the archiver says of itself."""

@@ -52,7 +52,7 @@ class LocalCloud:
 
     def _answers(self) -> bool:
         try:
-            return httpx.get(f"{self.endpoint}/moto-api/", trust_env=False).is_success
+            return httpx.get(f"{self.endpoint}/moto-api/", trust_env=False, verify=False).is_success
         except httpx.HTTPError:
             return False
 

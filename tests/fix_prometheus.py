@@ -73,6 +73,6 @@ def running_prometheus(
 
 def _is_ready(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=2, trust_env=False).status_code == 200
+        return httpx.get(url, timeout=2, trust_env=False, verify=False).status_code == 200
     except httpx.TransportError:
         return False

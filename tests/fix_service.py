@@ -27,7 +27,7 @@ def served(app: FastAPI, **client_options: object) -> Iterator[httpx.Client]:
         assert poll(lambda: server.started or not thread.is_alive(), within=seconds(30))
         assert thread.is_alive(), "the app did not start"
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with httpx.Client(base_url=url, **client_options) as client:  # type: ignore[arg-type]
+        with httpx.Client(base_url=url, verify=False, **client_options) as client:  # type: ignore[arg-type]
             yield client
     finally:
         server.should_exit = True

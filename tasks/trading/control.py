@@ -5,7 +5,7 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol, TypeVar
@@ -101,6 +101,7 @@ class RunningStrategy:
     enabled: bool
     version: str
     config_version: int
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +193,12 @@ class Core(Protocol):
 
     def switch_strategy(self, name: str, reason: str, actor: str, *, enabled: bool) -> None:
         """Let a strategy send signals, or not."""
+        ...
+
+    def change_parameters(
+        self, name: str, changes: Mapping[str, float | bool], reason: str, actor: str
+    ) -> None:
+        """Give a strategy other parameters for the rest of the session."""
         ...
 
     def session_is_running(self) -> bool:
@@ -325,6 +332,13 @@ class HttpCore:
         body = {"reason": reason, "actor": actor, "enabled": enabled}
         self._peers["gateway"].send("PUT", f"/api/v1/strategies/{name}", body=body)
 
+    def change_parameters(
+        self, name: str, changes: Mapping[str, float | bool], reason: str, actor: str
+    ) -> None:
+        """See `Core`."""
+        body = {"reason": reason, "actor": actor, "parameters": dict(changes)}
+        self._peers["gateway"].send("PUT", f"/api/v1/strategies/{name}/parameters", body=body)
+
     def session_is_running(self) -> bool:
         """See `Core`."""
         return bool(self._peers["gateway"].get("/api/v1/session")["state"] == "running")
@@ -347,17 +361,13 @@ class HttpCore:
 
     def close_positions(self, way: WayOut, reason: str, actor: str) -> None:
         """See `Core`."""
-        body: dict[str, Any] = {
-            "reason": reason,
-            "actor": actor,
-            "max_loss_percent": str(way.loss_share_max),
-        }
+        body: dict[str, Any] = {"reason": reason, "actor": actor}
+        body["max_loss_percent"] = str(way.loss_share_max)
         if way.symbols and way.keep:
             path, body["keep"] = f"{way.symbols[0]}/close", str(way.keep)
         else:
             path, body["symbols"] = "liquidate", way.symbols and list(way.symbols)
-        gateway = self._peers["gateway"]
-        gateway.post(f"/api/v1/positions/{path}", body, within=_CLOSING_WITHIN)
+        self._peers["gateway"].post(f"/api/v1/positions/{path}", body, within=_CLOSING_WITHIN)
 
     def _tell(self, path: str, reason: str, actor: str, fence: int, **more: object) -> None:
         body = {"reason": reason, "actor": actor, "fence": fence, **more}

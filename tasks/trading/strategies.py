@@ -21,13 +21,13 @@ def ensure_strategy_paused(
     Raises:
         CheckFailed: No such strategy runs.
     """
-    if not _running(core, strategy).enabled:
+    if not running_strategy(core, strategy).enabled:
         return Unchanged(f"{strategy} was paused", target=strategy)
     actor = current_run().actor
     return Change(
         does=f"pause strategy {strategy}",
         act=lambda _fence: core.switch_strategy(strategy, reason, actor, enabled=False),
-        holds=lambda: not _running(core, strategy).enabled,
+        holds=lambda: not running_strategy(core, strategy).enabled,
         within=_SHOWS_WITHIN,
         target=strategy,
         facts={"reason": reason},
@@ -43,7 +43,7 @@ def ensure_strategy_enabled(
     Raises:
         CheckFailed: No such strategy runs.
     """
-    found = _running(core, strategy)
+    found = running_strategy(core, strategy)
     if found.enabled:
         return Unchanged(f"{strategy} was enabled", target=strategy)
     actor = current_run().actor
@@ -51,7 +51,7 @@ def ensure_strategy_enabled(
     return Change(
         does=f"enable strategy {strategy}, version {found.version[:12]}",
         act=lambda _fence: core.switch_strategy(strategy, reason, actor, enabled=True),
-        holds=lambda: _running(core, strategy).enabled,
+        holds=lambda: running_strategy(core, strategy).enabled,
         within=_SHOWS_WITHIN,
         target=strategy,
         gated=True,
@@ -77,16 +77,12 @@ def ensure_strategy_orders_cancelled(
     )
 
 
-def _open_orders(broker: TradingApi, strategy: str) -> list[Order]:
-    day = current_session(broker)
-    return [
-        order
-        for order in broker.orders("open")
-        if strategy_of(order.request.client_order_id, day) == strategy
-    ]
+def running_strategy(core: Core, strategy: str) -> RunningStrategy:
+    """Return a strategy as it runs.
 
-
-def _running(core: Core, strategy: str) -> RunningStrategy:
+    Raises:
+        CheckFailed: No such strategy runs.
+    """
     known = {one.name: one for one in core.strategies()}
     if strategy not in known:
         raise CheckFailed(
@@ -94,3 +90,12 @@ def _running(core: Core, strategy: str) -> RunningStrategy:
             next_step="correct the name; nothing was changed",
         )
     return known[strategy]
+
+
+def _open_orders(broker: TradingApi, strategy: str) -> list[Order]:
+    day = current_session(broker)
+    return [
+        order
+        for order in broker.orders("open")
+        if strategy_of(order.request.client_order_id, day) == strategy
+    ]

@@ -136,6 +136,18 @@ class FakeCore:
                 replace(one, enabled=enabled) if one.name == name else one for one in self.running
             ]
 
+    def change_parameters(
+        self, name: str, changes: Mapping[str, float | bool], reason: str, actor: str
+    ) -> None:
+        self._hear(f"{name} {dict(changes)}: {reason}, by {actor}")
+        if not self.ignores:
+            self.running = [
+                replace(one, parameters={**one.parameters, **changes}) if one.name == name else one
+                for one in self.running
+            ]
+        if self.drops_answers:
+            raise Unreachable("gateway: expected an answer, was none", next_step="look")
+
     def session_is_running(self) -> bool:
         return self.drives_session
 

@@ -9,6 +9,7 @@ from flows.emergency.emergency_shutdown import emergency_shutdown
 from flows.emergency.liquidate_positions import liquidate_positions
 from flows.emergency.resume_trading import resume_trading
 from flows.emergency.trading_halt import trading_halt
+from flows.trading.change_strategy_parameters import change_strategy_parameters
 from tests.fix_approvals import approving
 from tests.fix_core import WORD, Core
 from tests.fix_incidents import put_on_record
@@ -195,6 +196,32 @@ def test_a_condition_that_does_not_hold_keeps_trading_halted(core: Core) -> None
     assert isinstance(error, CheckFailed)
     assert "not strategy_engine" in str(error)
     assert trading_state(core)["mode"] == "halted"
+
+
+def test_parameters_changed_by_others_word_are_taken_back_when_the_account_falls(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.trading.strategy_parameters._WATCHED_FOR", seconds(0))
+
+    def parameters() -> Any:
+        with core.peer("gateway") as gateway:
+            return gateway.get("/api/v1/strategies/sma_crossover")["parameters"]
+
+    before = parameters()
+    given = ("sma_crossover", "position_size_multiplier=0.5", "wilder market")
+    with approving(core.operations.owner_dsn):
+        held = change_strategy_parameters(*given, return_state=True)
+        assert held.is_completed(), held
+        assert parameters() == before | {"position_size_multiplier": "0.5"}
+        # That it does not even rise by a hundredth is a fall here.
+        again = (given[0], "position_size_multiplier=0.25", given[2], -1.0)
+        fell = change_strategy_parameters(*again, return_state=True)
+    assert "total return: expected" in str(fell.result(raise_on_failure=False))
+    assert parameters() == before | {"position_size_multiplier": "0.5"}
+    with core.peer("gateway") as gateway:
+        own = {"position_size_multiplier": float(before["position_size_multiplier"])}
+        path = "/api/v1/strategies/sma_crossover/parameters"
+        gateway.send("PUT", path, body={**WORD, "parameters": own})
 
 
 def test_a_closed_market_sells_and_halts_nothing(core: Core) -> None:

@@ -38,6 +38,7 @@ GIVEN: Mapping[str, Any] = {
     "file": "trades.csv",
     "symbol": "ACME",
     "strategy": "sma_crossover",
+    "parameters": "position_size_multiplier=0.5",
     "symbols": ("ACME", "BOLT", "CRUX", "DYNE"),
 }
 # Services write these by themselves: the executor's lease, a sign of life, alerts of the hour.

@@ -83,6 +83,12 @@ def test_a_strategy_is_paused_and_let_go_on(http_core: HttpCore) -> None:
     def enabled() -> bool:
         return {one.name: one.enabled for one in http_core.strategies()}[name]
 
+    def multiplier() -> Decimal:
+        found = {one.name: one.parameters for one in http_core.strategies()}[name]
+        return Decimal(found["position_size_multiplier"])
+
+    http_core.change_parameters(name, {"position_size_multiplier": 0.5}, "smaller", "ann")
+    assert multiplier() == Decimal("0.5")
     http_core.switch_strategy(name, "loses", "ann", enabled=False)
     assert not enabled()
     http_core.switch_strategy(name, "found", "ann", enabled=True)

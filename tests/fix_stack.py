@@ -18,6 +18,7 @@ import pytest
 from infra.embedded import postgres
 from infra.embedded import stack as embedded
 from infra.embedded.stack import ServiceStatus
+from infra.embedded.supervisor import Supervisor
 from tests.ground import within_reach
 from trading_core.services import SERVICES
 from trading_core.settings import Settings
@@ -68,8 +69,11 @@ class Stack:
         return {one.name: one for one in embedded.status(self.settings)}
 
     def pids(self) -> dict[str, int]:
-        """Return the process id of every service, by name; 0 for one that is down."""
-        return {name: one.pid for name, one in self.status().items()}
+        """Return the process id of every service, by name; 0 for one that is down.
+
+        Unlike `status` it asks no service whether it is ready.
+        """
+        return {name: one.pid for name, one in Supervisor(self.settings.root).processes().items()}
 
     def process(self, name: str) -> psutil.Process:
         """Return the live process of a service."""

@@ -3,7 +3,7 @@
 
 use crate::arena::{Address, Order};
 use crate::book::Phase;
-use crate::engine::{Engine, Rare, TIF_SHIFT};
+use crate::engine::{Engine, PLAIN, Rare, TIF_SHIFT};
 use crate::event::{EventKind, Reason};
 use crate::matcher::key_of;
 use crate::message::{self, Command, Message, PRICE_MAX, QUANTITY_MAX};
@@ -200,6 +200,9 @@ impl Engine {
             price,
             now: self.now,
         };
+        if !self.risk.breaches(line, account, &ask) {
+            return Ok(());
+        }
         self.risk.explain(line, account, &ask).map_or(Ok(()), Err)
     }
 
@@ -263,7 +266,6 @@ impl Engine {
         };
         let line = self.line(message.symbol, message.account);
         let meta = u32::from(message.flags) | u32::from(message.tif) << TIF_SHIFT;
-        let found = self.ids.find(&self.matcher.arena, message.id);
         let order = Order {
             id: message.id,
             open,
@@ -272,7 +274,13 @@ impl Engine {
             meta,
         };
         let at = self.matcher.rest(ladder, key, order);
-        self.ids.insert(found, at);
+        self.ids.enter(&self.matcher.arena, message.id, at);
+        let (account, side) = (message.account as usize, usize::from(message.side));
+        self.risk
+            .reserve(line, account, side, key.unsigned_abs(), left);
+        if meta <= PLAIN {
+            return at;
+        }
         let slot = self.matcher.arena.slot(at);
         self.rare[slot as usize] = Rare {
             hidden: left - open,
@@ -285,9 +293,6 @@ impl Engine {
         if message.tif == message::GTD {
             self.expiries.insert((extra.expires, slot));
         }
-        let (account, side) = (message.account as usize, usize::from(message.side));
-        self.risk
-            .reserve(line, account, side, key.unsigned_abs(), left);
         at
     }
 

@@ -3,11 +3,11 @@
 
 use crate::arena::{Address, Order};
 use crate::book::Phase;
-use crate::engine::{Engine, TIF_SHIFT};
+use crate::engine::{Engine, PLAIN, Rare, TIF_SHIFT};
 use crate::event::{EventKind, Reason};
 use crate::matcher::{key_of, price_of};
 use crate::message::{self, Command, Extra, Message, QUANTITY_MAX};
-use crate::risk::Facts;
+use crate::risk::{Ask, Facts};
 
 /// A resting order, with everything about it.
 #[derive(Debug, Clone, Copy)]
@@ -49,17 +49,28 @@ impl Engine {
         let order = self.matcher.arena.order(at);
         let page = self.matcher.arena.page(order.level);
         let key = self.matcher.arena.key(order.level);
-        let rare = &self.rare[self.matcher.arena.slot(at) as usize];
-        let flags = order.meta;
-        let is_stop = flags & u32::from(message::STOP) != 0;
-        let is_iceberg = flags & u32::from(message::ICEBERG) != 0;
+        let is_stop = order.meta & u32::from(message::STOP) != 0;
+        let is_iceberg = order.meta & u32::from(message::ICEBERG) != 0;
+        // What few orders need is far away: only they look there.
+        let rare = if is_stop || is_iceberg {
+            self.rare[self.matcher.arena.slot(at) as usize]
+        } else {
+            Rare::default()
+        };
+        // The ladders of stop orders follow those of the books.
+        let book = page.ladder >> 1;
+        let symbol = if book < self.size.books {
+            book
+        } else {
+            book - self.size.books
+        };
         Standing {
             at,
             order,
             ladder: page.ladder,
             key,
-            account: order.line % self.size.accounts,
-            symbol: order.line / self.size.accounts,
+            account: order.line - symbol * self.size.accounts,
+            symbol,
             hidden: if is_iceberg { rare.hidden } else { 0 },
             reserved_at: if is_stop {
                 rare.reserved_at
@@ -71,7 +82,11 @@ impl Engine {
 
     /// Return the command that would make the order as it stands.
     pub(crate) fn as_command(&self, standing: &Standing) -> Command {
-        let rare = self.rare[self.matcher.arena.slot(standing.at) as usize];
+        let rare = if standing.order.meta & 0xFF <= PLAIN {
+            Rare::default()
+        } else {
+            self.rare[self.matcher.arena.slot(standing.at) as usize]
+        };
         let is_stop = standing.has(message::STOP);
         let price = if is_stop {
             rare.limit
@@ -106,8 +121,10 @@ impl Engine {
 
     /// Take an order out of book, table and risk.
     pub(crate) fn take_out(&mut self, standing: &Standing) {
-        self.ids
-            .remove(self.ids.entry_of(standing.order.id, standing.at));
+        self.ids.remove(
+            self.ids
+                .entry_of(self.ids.mix(standing.order.id), standing.at),
+        );
         self.matcher.remove(standing.at, standing.order.level);
         let owner = (standing.order.line as usize, standing.account as usize);
         let side = standing.side() as usize;
@@ -131,6 +148,9 @@ impl Engine {
         let found = self.ids.find(&self.matcher.arena, message.id);
         if found.at == 0 || !self.is_own(message, found.at) {
             return self.refuse_as(message, Reason::UnknownId);
+        }
+        if self.amend_plainly(message, found.at) {
+            return;
         }
         let standing = self.standing(found.at);
         let key = key_of(standing.side(), message.price);
@@ -163,6 +183,58 @@ impl Engine {
         self.tell(EventKind::Modify, message, message.quantity);
         self.enter(&command);
         self.wake_stops(message.symbol);
+    }
+
+    /// Change a plain order that will rest again; return whether that was all.
+    #[inline(always)]
+    fn amend_plainly(&mut self, message: &Message, at: Address) -> bool {
+        let order = self.matcher.arena.order(at);
+        let side = self.matcher.arena.page(order.level).ladder & 1;
+        if !self.is_plain_change(message, &order, side) {
+            return false;
+        }
+        // What the order has reserved is given back before the rules are asked.
+        let (line, account, open) = (order.line as usize, message.account as usize, order.open);
+        let reserved_at = self.matcher.arena.key(order.level).unsigned_abs();
+        let ask = Ask {
+            side: side as usize,
+            quantity: message.quantity,
+            price: message.price.unsigned_abs(),
+            now: self.now,
+        };
+        self.risk
+            .release((line, account), ask.side, reserved_at, open, true);
+        if self.risk.breaches(line, account, &ask) {
+            self.risk
+                .reserve(line, account, ask.side, reserved_at, open);
+            return false;
+        }
+        self.risk.take(line, account, &ask);
+        let message = &Message {
+            side: side as u8,
+            flags: 0,
+            ..*message
+        };
+        // The slot that was freed last is the next one taken: its id leads to it as before.
+        self.matcher.remove(at, order.level);
+        self.place(message, message.quantity);
+        self.tell(EventKind::Modify, message, message.quantity);
+        true
+    }
+
+    /// Whether a plain order is to leave its place for another where it trades with nobody.
+    #[inline(always)]
+    fn is_plain_change(&self, message: &Message, order: &Order, side: u32) -> bool {
+        let (arena, book) = (&self.matcher.arena, &self.books[message.symbol as usize]);
+        let key = key_of(side, message.price);
+        let keeps_its_place = || key == arena.key(order.level) && message.quantity <= order.open;
+        order.meta as u8 == 0
+            && message.quantity.wrapping_sub(1) < QUANTITY_MAX
+            && message.price >= book.plain.0
+            && message.price <= book.plain.1
+            && arena.has_page()
+            && !keeps_its_place()
+            && !self.matcher.crosses(message.symbol * 2 + (side ^ 1), key)
     }
 
     /// What can be said of a change without asking what it would lead to.

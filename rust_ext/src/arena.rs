@@ -59,6 +59,7 @@ pub struct Arena {
     pages: Vec<Page>,
     free_page: Address,
     fresh_page: Address,
+    pages_left: u32,
     free_order: Address,
     fresh_order: Address,
     first_order: Address,
@@ -80,6 +81,7 @@ impl Arena {
             pages: vec![Page::default(); pages as usize + 1],
             free_page: 0,
             fresh_page: PAGE_LEVELS,
+            pages_left: pages,
             free_order: 0,
             fresh_order: first_order,
             first_order,
@@ -98,6 +100,20 @@ impl Arena {
     #[must_use]
     pub const fn capacity(&self) -> u32 {
         self.capacity
+    }
+
+    /// Whether there may be no room for another order: no slot, or no page in case it needs one.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_short(&self) -> bool {
+        // The smaller of the two, asked once.
+        let slots = self.capacity.wrapping_sub(self.live);
+        let least = if slots < self.pages_left {
+            slots
+        } else {
+            self.pages_left
+        };
+        least == 0
     }
 
     /// Return the number of an order's slot, 0 upwards.
@@ -120,12 +136,13 @@ impl Arena {
 
     /// Whether another page can be had.
     #[must_use]
-    pub fn has_page(&self) -> bool {
-        self.free_page != 0 || (self.fresh_page as usize) < self.first_order as usize
+    pub const fn has_page(&self) -> bool {
+        self.pages_left != 0
     }
 
     /// Take a page for a stretch of a ladder. Only after `has_page`.
     pub fn take_page(&mut self, ladder: u32, number: i64) -> Address {
+        self.pages_left -= 1;
         let mut at = self.free_page;
         if at == 0 {
             at = self.fresh_page;
@@ -151,6 +168,7 @@ impl Arena {
         let at = at & !(PAGE_LEVELS - 1);
         self.page_mut(at).next_free = self.free_page;
         self.free_page = at;
+        self.pages_left += 1;
     }
 
     /// Return the page of a level.
@@ -249,7 +267,8 @@ impl Arena {
         } else {
             self.free_order = self.cells[at as usize][NEXT];
         }
-        self.live += 1;
+        // At most as many as there are slots.
+        self.live = self.live.wrapping_add(1);
         let level = order.level;
         let last = self.cells[level as usize][PREV];
         let cells = self.order_cells_mut(at);
@@ -275,7 +294,7 @@ impl Arena {
         self.cells[prev as usize][NEXT] = next;
         self.cells[next as usize][PREV] = prev;
         self.free_order = at;
-        self.live -= 1;
+        self.live = self.live.wrapping_sub(1);
         (next == level) & (prev == level)
     }
 

@@ -66,8 +66,9 @@ pub struct Book {
     pub low: i64,
     /// The highest.
     pub high: i64,
-    /// Whether it trades, in ticks and lots of one: what most orders need to know.
-    pub is_plain: bool,
+    /// The same, while it trades in ticks and lots of one; else no price is within: what most orders
+    /// need to know.
+    pub plain: (i64, i64),
     /// The phase.
     pub phase: Phase,
     /// Shares are a multiple of it.
@@ -90,7 +91,7 @@ impl Default for Book {
         Self {
             low: -PRICE_MAX,
             high: PRICE_MAX,
-            is_plain: true,
+            plain: anywhere,
             phase: Phase::Open,
             lot: 1,
             tick: 1,
@@ -107,6 +108,11 @@ impl Book {
     pub fn settle(&mut self) {
         self.low = self.band.0.max(self.collar.0);
         self.high = self.band.1.min(self.collar.1);
-        self.is_plain = self.phase == Phase::Open && self.lot == 1 && self.tick == 1;
+        let is_plain = self.phase == Phase::Open && self.lot == 1 && self.tick == 1;
+        self.plain = if is_plain {
+            (self.low, self.high)
+        } else {
+            (i64::MAX, i64::MIN)
+        };
     }
 }

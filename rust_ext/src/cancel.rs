@@ -4,7 +4,7 @@
 use crate::arena::{Address, Order};
 use crate::engine::{Engine, SLOW};
 use crate::event::{EventKind, Reason};
-use crate::ids::Found;
+use crate::ids::{Entry, Mixed};
 use crate::matcher::key_of;
 use crate::message::{self, Message};
 
@@ -13,13 +13,13 @@ const GENERATION_SHIFT: u32 = 8;
 
 impl Engine {
     #[inline(always)]
-    pub(crate) fn cancel(&mut self, message: &Message) {
-        let found = self.ids.find(&self.matcher.arena, message.id);
+    pub(crate) fn cancel(&mut self, message: &Message, mixed: Mixed) {
+        let found = self.ids.find_mixed(&self.matcher.arena, message.id, mixed);
         if found.at == 0 || !self.is_own(message, found.at) {
             return self.refuse(message, (Reason::UnknownId, 0, 0));
         }
         let order = self.matcher.arena.order(found.at);
-        self.cancel_found(message, found, &order);
+        self.cancel_found(message, (found.at, found.entry), &order);
     }
 
     /// Return the ticket of a live order, the engine's own name for it; 0 when it is not live.
@@ -64,9 +64,9 @@ impl Engine {
         let Some((at, order)) = self.order_of(ticket) else {
             return false;
         };
-        let (entry, tag) = (self.ids.entry_of(order.id, at), 0);
+        let entry = self.ids.entry_of(self.ids.mix(order.id), at);
         let message = self.named(&order);
-        self.cancel_found(&message, Found { at, entry, tag }, &order);
+        self.cancel_found(&message, (at, entry), &order);
         self.assert_sound_in_debug();
         true
     }
@@ -87,12 +87,12 @@ impl Engine {
     }
 
     #[inline(always)]
-    fn cancel_found(&mut self, message: &Message, found: Found, order: &Order) {
+    fn cancel_found(&mut self, message: &Message, (at, entry): (Address, Entry), order: &Order) {
         if order.meta & SLOW != 0 {
-            return self.end_order(found.at, EventKind::Cancel, Reason::None);
+            return self.end_order(at, EventKind::Cancel, Reason::None);
         }
-        let (key, ladder) = self.matcher.remove(found.at, order.level);
-        self.ids.remove(found.entry);
+        self.ids.remove(entry);
+        let (key, ladder) = self.matcher.remove(at, order.level);
         let side = (ladder & 1) as usize;
         let owner = (order.line as usize, message.account as usize);
         self.risk
@@ -110,8 +110,8 @@ impl Engine {
     /// Whether the order is of the account and the book that a command names.
     #[inline(always)]
     pub(crate) fn is_own(&self, message: &Message, at: Address) -> bool {
+        // A line of an account there is belongs to one book only, so a book that is not there has none.
         let line = self.matcher.arena.order(at).line as usize;
-        (message.account < self.size.accounts) & (message.symbol < self.size.books)
-            && line == self.line(message.symbol, message.account)
+        message.account < self.size.accounts && line == self.line(message.symbol, message.account)
     }
 }

@@ -8,7 +8,8 @@ use crate::event::{EventKind, Reason};
 use crate::message::{
     self, BY_ACCOUNT, BY_SIDE, BY_SYMBOL, Command, Message, PRICE_MAX, QUANTITY_MAX,
 };
-use crate::risk::{Facts, MONEY_EDGE_BITS, MONEY_MAX};
+use crate::money::{MONEY_EDGE_BITS, MONEY_MAX};
+use crate::risk::Facts;
 
 /// What `LIMIT` sets, by the number in `tif`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

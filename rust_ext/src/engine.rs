@@ -7,7 +7,8 @@
 use crate::arena::{Address, Order};
 use crate::book::Book;
 use crate::event::{Event, EventKind};
-use crate::ids::{Found, IdTable};
+use crate::ids::{IdTable, Mixed};
+use crate::ladder::NO_KEY;
 use crate::matcher::{Matcher, key_of};
 use crate::message::{self, Command, Message, QUANTITY_MAX};
 use crate::risk::{Ask, Risk};
@@ -15,13 +16,10 @@ use crate::taker::Taker;
 
 /// Flags in an order's `meta` that take a cancel off the fast path.
 pub(crate) const SLOW: u32 = (message::STOP | message::ICEBERG) as u32;
+/// Up to here an order's flags in `meta` say nothing that `Rare` would have more about.
+pub(crate) const PLAIN: u32 = message::POST_ONLY as u32;
 /// Where an order's time in force is in `meta`.
 pub(crate) const TIF_SHIFT: u32 = 4;
-
-/// Places of the ring that remembers what was guessed, more than any distance between two looks.
-const GUESSES: usize = 16;
-/// How many messages ahead the neighbours of orders are asked for.
-const NEIGHBOURS_AHEAD: usize = 6;
 
 /// How large an engine is; all of it is reserved at the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,72 +135,17 @@ impl Engine {
         done
     }
 
-    /// Carry out messages until one's events might not fit; return how many were.
-    pub fn run(&mut self, messages: &[Message]) -> usize {
-        // With many live orders their neighbours are asked for too; with few that costs more.
-        if self.matcher.arena.live() < 100_000 {
-            self.run_ahead::<false>(messages)
-        } else {
-            self.run_ahead::<true>(messages)
-        }
-    }
-
-    /// Carry out messages, and ask for the lines that later ones need: the id's, the order's, and
-    /// those of its neighbours or, of a new order, of the last in its queue.
-    fn run_ahead<const FAR: bool>(&mut self, messages: &[Message]) -> usize {
-        let (ids, orders) = if FAR { (24, 14) } else { (12, 5) };
-        let mut guesses = [0; GUESSES];
-        for message in messages.iter().take(ids) {
-            self.ids.prefetch(message.id);
-        }
-        for (index, message) in messages.iter().take(orders).enumerate() {
-            guesses[index % GUESSES] = self.prefetch_order(message);
-        }
-        for (index, message) in messages.iter().enumerate() {
-            if !self.has_room_for_events() {
-                return index;
-            }
-            if let Some(next) = messages.get(index + ids) {
-                self.ids.prefetch(next.id);
-            }
-            if let Some(next) = messages.get(index + orders) {
-                guesses[(index + orders) % GUESSES] = self.prefetch_order(next);
-            }
-            if FAR && let Some(next) = messages.get(index + NEIGHBOURS_AHEAD) {
-                self.prefetch_neighbours(next, guesses[(index + NEIGHBOURS_AHEAD) % GUESSES]);
-            }
-            self.apply(message);
-        }
-        messages.len()
-    }
-
-    #[inline(always)]
-    fn prefetch_order(&self, message: &Message) -> Address {
-        let at = self.ids.guess(message.id);
-        self.matcher.arena.prefetch(at);
-        at
-    }
-
-    #[inline(always)]
-    fn prefetch_neighbours(&self, message: &Message, guess: Address) {
-        let side = u32::from(message.side & 1);
-        let key = key_of(side, message.price);
-        let ladder = self
-            .matcher
-            .ladders
-            .get((message.symbol * 2 + side) as usize);
-        let level = ladder.map_or(0, |ladder| ladder.find_near(key));
-        let is_new = message.kind == message::NEW;
-        let at = std::hint::select_unpredictable(is_new, level, guess);
-        self.matcher.arena.prefetch_around(at);
-    }
-
     /// Carry out a command that needs no second half.
     #[inline]
     pub fn apply(&mut self, message: &Message) {
+        self.apply_mixed(message, self.ids.mix(message.id));
+    }
+
+    #[inline(always)]
+    pub(crate) fn apply_mixed(&mut self, message: &Message, mixed: Mixed) {
         match message.kind {
-            message::NEW => self.submit(message),
-            message::CANCEL => self.cancel(message),
+            message::NEW => self.submit(message, mixed),
+            message::CANCEL => self.cancel(message, mixed),
             message::MODIFY => self.modify(message),
             _ => self.control(&Command::from(*message)),
         }
@@ -226,68 +169,107 @@ impl Engine {
     }
 
     #[inline(always)]
-    fn submit(&mut self, message: &Message) {
-        let symbol = message.symbol as usize;
-        let Some(book) = self.books.get(symbol) else {
-            return self.submit_slowly(&Command::from(*message));
-        };
-        let side = u32::from(message.side & 1);
-        let key = key_of(side, message.price);
-        let opposite = message.symbol * 2 + (side ^ 1);
-        let best = self.matcher.ladders[opposite as usize].best;
-        let crosses = best <= key.wrapping_neg();
-        let limit = message.price.unsigned_abs();
-        let price = limit.max(best.unsigned_abs() * u64::from(crosses));
-        if self.is_odd(message, book) {
-            return self.submit_slowly(&Command::from(*message));
+    fn submit(&mut self, message: &Message, mixed: Mixed) {
+        if self.is_odd(message) {
+            return self.submit_unplain(message);
         }
         let account = message.account as usize;
+        let met = self.met_by(message);
         let line = self.line(message.symbol, message.account);
-        let now = self.now;
-        let (side, quantity) = (side as usize, message.quantity);
-        let ask = Ask {
-            side,
-            quantity,
-            price,
-            now,
-        };
-        let found = self.ids.find(&self.matcher.arena, message.id);
-        if (self.risk.breaches(line, account, &ask) != 0) | (found.at != 0) {
-            return self.submit_slowly(&Command::from(*message));
+        if self.risk.breaches(line, account, &self.asked(message, met)) {
+            return self.submit_unplain(message);
         }
-        self.risk.count(account, now);
+        let vacancy = self.ids.vacancy(&self.matcher.arena, message.id, mixed);
+        let Some(vacancy) = vacancy else {
+            return self.submit_unplain(message);
+        };
+        if met != NO_KEY || message.tif == message::IOC {
+            return self.submit_at_once(message, met != NO_KEY);
+        }
+        let at = self.place(message, message.quantity);
+        self.ids.insert(vacancy, at);
+        // The line is figured again: that costs less than keeping it.
+        let line = self.line(message.symbol, message.account);
+        self.risk.take(line, account, &self.asked(message, NO_KEY));
+        self.tell(EventKind::Accept, message, message.quantity);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn submit_unplain(&mut self, message: &Message) {
+        self.submit_slowly(&Command::from(*message));
+    }
+
+    /// Return the best key of the other side if a plain order trades with it, else `NO_KEY`.
+    #[inline(always)]
+    fn met_by(&self, message: &Message) -> i64 {
+        let side = u32::from(message.side);
+        let opposite = message.symbol * 2 + (side ^ 1);
+        let best = self.matcher.ladders[opposite as usize].best;
+        if best <= key_of(side, message.price).wrapping_neg() {
+            best
+        } else {
+            NO_KEY
+        }
+    }
+
+    /// Return what a plain order asks of the rules; `met` is what it trades with first.
+    #[inline(always)]
+    fn asked(&self, message: &Message, met: i64) -> Ask {
+        let limit = message.price.unsigned_abs();
+        Ask {
+            side: usize::from(message.side),
+            quantity: message.quantity,
+            price: if met == NO_KEY {
+                limit
+            } else {
+                limit.max(met.unsigned_abs())
+            },
+            now: self.now,
+        }
+    }
+
+    /// Take a plain order that trades, or may not rest.
+    #[inline(never)]
+    fn submit_at_once(&mut self, message: &Message, crosses: bool) {
+        let line = self.line(message.symbol, message.account);
+        self.risk.count(message.account as usize, self.now);
         self.tell(EventKind::Accept, message, message.quantity);
         if crosses {
-            return self.cross(message, opposite, key, line);
+            return self.cross(message, line);
         }
-        if message.tif == message::IOC {
-            return self.expire(message, message.quantity);
-        }
-        self.rest(message, found, line, message.quantity);
+        self.expire(message, message.quantity);
     }
 
     /// Whether an order is anything but a plain one, in numbers that are there.
     #[inline(always)]
-    fn is_odd(&self, message: &Message, book: &Book) -> bool {
-        (message.quantity.wrapping_sub(1) >= QUANTITY_MAX)
-            | (message.price < book.low)
-            | (message.price > book.high)
-            | ((message.side | message.tif) > 1)
-            | (message.flags != 0)
-            | (message.account >= self.size.accounts)
-            | !book.is_plain
-            | (self.matcher.arena.room() == 0)
-            | !self.matcher.arena.has_page()
+    fn is_odd(&self, message: &Message) -> bool {
+        let Some(book) = self.books.get(message.symbol as usize) else {
+            return true;
+        };
+        let arena = &self.matcher.arena;
+        message.quantity.wrapping_sub(1) >= QUANTITY_MAX
+            || message.price < book.plain.0
+            || message.price > book.plain.1
+            || (message.side | message.tif) > 1
+            || message.flags != 0
+            || message.account >= self.size.accounts
+            || arena.is_short()
     }
 
     /// Trade a plain order that meets the other side.
-    fn cross(&mut self, message: &Message, opposite: u32, key: i64, line: usize) {
+    fn cross(&mut self, message: &Message, line: usize) {
+        let side = u32::from(message.side);
+        let (opposite, key) = (message.symbol * 2 + (side ^ 1), key_of(side, message.price));
         let left = self.trade(message, 0, (opposite, key.wrapping_neg()), line);
         if left > 0 && message.tif == message::IOC {
             self.expire(message, left);
         } else if left > 0 {
-            let found = self.ids.find(&self.matcher.arena, message.id);
-            self.rest(message, found, line, left);
+            let at = self.place(message, left);
+            self.ids.enter(&self.matcher.arena, message.id, at);
+            let (account, side) = (message.account as usize, usize::from(message.side));
+            let price = message.price.unsigned_abs();
+            self.risk.reserve(line, account, side, price, left);
         }
         self.wake_stops(message.symbol);
     }
@@ -330,21 +312,18 @@ impl Engine {
         }
     }
 
+    /// Put a plain order, or what is left of it, at the end of its queue.
     #[inline(always)]
-    fn rest(&mut self, message: &Message, found: Found, line: usize, open: u32) {
+    pub(crate) fn place(&mut self, message: &Message, open: u32) -> Address {
         let side = u32::from(message.side);
-        let key = key_of(side, message.price);
         let order = Order {
             id: message.id,
             open,
             level: 0,
-            line: line as u32,
+            line: self.line(message.symbol, message.account) as u32,
             meta: 0,
         };
-        let at = self.matcher.rest(message.symbol * 2 + side, key, order);
-        self.ids.insert(found, at);
-        let price = message.price.unsigned_abs();
-        self.risk
-            .reserve(line, message.account as usize, side as usize, price, open);
+        let key = key_of(side, message.price);
+        self.matcher.rest(message.symbol * 2 + side, key, order)
     }
 }

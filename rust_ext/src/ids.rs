@@ -1,8 +1,8 @@
 //! From a client's 64-bit order id to the order: a table of cache lines, at most half full.
 //!
-//! A line is a bucket of eight entries: eight tags, then eight addresses; the id itself is in the order,
-//! whose line is needed anyway. All tags of a bucket are compared at once, because which is taken cannot
-//! be predicted, and a look is one line whatever it finds. What finds its bucket full goes to the next;
+//! A line is a bucket of eight entries: eight tags, in halves, then eight addresses; the id itself is in
+//! the order, whose line is needed anyway. The low halves of a bucket are compared at once, because which
+//! is taken cannot be predicted, and a look is one line whatever it finds. What finds its bucket full goes to the next;
 //! taking out of a full bucket fetches back what had gone on, so there are no tombstones and the
 //! table never has to be rebuilt.
 #![allow(clippy::indexing_slicing, clippy::cast_possible_truncation)]
@@ -13,11 +13,12 @@ use crate::prefetch::prefetch;
 
 const ENTRIES: usize = 8;
 
-/// One line of the table. An entry whose tag is 0 is free.
+/// One line of the table. An entry whose low half is 0 is free.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 struct Bucket {
-    tags: [u32; ENTRIES],
+    low: [u16; ENTRIES],
+    high: [u16; ENTRIES],
     orders: [Address; ENTRIES],
 }
 
@@ -31,55 +32,101 @@ pub struct IdTable {
     buckets: Memory<Bucket>,
 }
 
+/// An id as the table sees it; worth keeping while the id is needed more than once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Mixed {
+    /// The id, mixed so that patterns in it do not matter; its low half is never 0 once mixed.
+    tag: u32,
+    /// The bucket where it belongs.
+    home: u32,
+}
+
 /// What a look into the table found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
     /// The order, or 0.
     pub at: Address,
-    /// Its entry, or the one a new order of this id would have.
-    pub entry: u32,
+    /// The order's entry, or the one a new order of this id would have.
+    pub entry: Entry,
     /// The id's tag.
-    pub tag: u32,
+    tag: u32,
+}
+
+/// Where an id goes that is not there; as long as nothing else happens to the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Vacancy {
+    number: u32,
+    tag: u32,
+}
+
+impl Found {
+    /// Where the id would go; None when it is there.
+    #[must_use]
+    pub fn vacancy(self) -> Option<Vacancy> {
+        let (number, tag) = (self.entry.number, self.tag);
+        (self.at == 0).then_some(Vacancy { number, tag })
+    }
+}
+
+/// A place in the table, and whether its bucket had a free one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    number: u32,
+    is_of_full: bool,
 }
 
 impl Bucket {
-    /// Return one bit for each entry of a tag, and above them one for each free entry.
+    /// Return one bit for each entry that may be of a tag, and above them one for each free entry.
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     #[inline(always)]
     #[allow(unsafe_code)]
     fn look(&self, tag: u32) -> u32 {
         use core::arch::x86_64::{
-            _mm_cmpeq_epi32, _mm_movemask_epi8, _mm_packs_epi16, _mm_packs_epi32, _mm_set_epi32,
-            _mm_set1_epi32, _mm_setzero_si128,
+            _mm_cmpeq_epi16, _mm_movemask_epi8, _mm_packs_epi16, _mm_set_epi16, _mm_set1_epi16,
+            _mm_setzero_si128,
         };
-        let tags = self.tags.map(u32::cast_signed);
+        let low = self.low.map(u16::cast_signed);
         // SAFETY: every x86-64 has SSE2, and nothing here takes an address.
         unsafe {
-            let (low, high) = (
-                _mm_set_epi32(tags[3], tags[2], tags[1], tags[0]),
-                _mm_set_epi32(tags[7], tags[6], tags[5], tags[4]),
+            let low = _mm_set_epi16(
+                low[7], low[6], low[5], low[4], low[3], low[2], low[1], low[0],
             );
-            let (wanted, none) = (_mm_set1_epi32(tag.cast_signed()), _mm_setzero_si128());
-            let hits = _mm_packs_epi32(_mm_cmpeq_epi32(low, wanted), _mm_cmpeq_epi32(high, wanted));
-            let free = _mm_packs_epi32(_mm_cmpeq_epi32(low, none), _mm_cmpeq_epi32(high, none));
+            let hits = _mm_cmpeq_epi16(low, _mm_set1_epi16(tag as i16));
+            let free = _mm_cmpeq_epi16(low, _mm_setzero_si128());
             _mm_movemask_epi8(_mm_packs_epi16(hits, free)).cast_unsigned()
         }
     }
 
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     fn look(&self, tag: u32) -> u32 {
-        let bits = |wanted: u32| {
-            let places = self.tags.iter().enumerate();
+        let bits = |wanted: u16| {
+            let places = self.low.iter().enumerate();
             places
-                .map(|(place, tag)| u32::from(*tag == wanted) << place)
+                .map(|(place, low)| u32::from(*low == wanted) << place)
                 .sum::<u32>()
         };
-        bits(tag) | bits(0) << ENTRIES
+        bits(tag as u16) | bits(0) << ENTRIES
+    }
+
+    /// Return an entry's tag; of a free entry it has no meaning.
+    fn tag(&self, place: usize) -> u32 {
+        u32::from(self.high[place]) << 16 | u32::from(self.low[place])
     }
 }
 
 /// The entries in a look that have the tag.
 const HITS: u32 = (1 << ENTRIES) - 1;
+
+/// Return the number of an entry.
+const fn number_of(bucket: u32, place: u32) -> u32 {
+    // Buckets are fewer than 2^24.
+    bucket.wrapping_mul(ENTRIES as u32) | place
+}
+
+/// Whether a look saw no free entry.
+const fn is_full(look: u32) -> bool {
+    look >> ENTRIES == 0
+}
 
 impl IdTable {
     /// Reserve room for `orders` ids.
@@ -92,32 +139,44 @@ impl IdTable {
         }
     }
 
-    /// Mix an id so that patterns in it do not matter; never 0.
-    #[inline]
+    /// Mix an id so that patterns in it do not matter.
+    #[inline(always)]
     #[must_use]
-    pub const fn tag(id: u64) -> u32 {
-        let wide = (id ^ 0x2545_F491_4F6C_DD1D) as u128 * 0x9E37_79B9_7F4A_7C15;
+    pub fn mix(&self, id: u64) -> Mixed {
+        let wide = u128::from(id ^ 0x2545_F491_4F6C_DD1D) * 0x9E37_79B9_7F4A_7C15;
         let tag = ((wide >> 64) as u64 ^ wide as u64) as u32;
-        tag | (tag == 0) as u32
+        let tag = tag | u32::from(tag as u16 == 0);
+        let home = self.home(tag) as u32;
+        Mixed { tag, home }
     }
 
     /// Return the bucket where a tag belongs.
-    #[inline]
+    #[inline(always)]
     fn home(&self, tag: u32) -> usize {
-        ((u64::from(tag) * self.buckets.len() as u64) >> 32) as usize
+        // Both are below 2^32, so the product wraps nowhere.
+        (u64::from(tag).wrapping_mul(self.buckets.len() as u64) >> 32) as usize
     }
 
     /// Look for an id.
     #[inline(always)]
     #[must_use]
     pub fn find(&self, arena: &Arena, id: u64) -> Found {
-        let tag = Self::tag(id);
-        let home = self.home(tag);
-        let bucket = &self.buckets[home];
+        self.find_mixed(arena, id, self.mix(id))
+    }
+
+    /// Look for an id that was mixed before.
+    #[inline(always)]
+    #[must_use]
+    pub fn find_mixed(&self, arena: &Arena, id: u64, mixed: Mixed) -> Found {
+        let Mixed { tag, home } = mixed;
+        let bucket = &self.buckets[home as usize];
         let look = bucket.look(tag);
         // The first hit, else the first free entry: they are above the hits.
         let place = look.trailing_zeros() as usize % ENTRIES;
-        let entry = (home * ENTRIES + place) as u32;
+        let entry = Entry {
+            number: number_of(home, place as u32),
+            is_of_full: is_full(look),
+        };
         if look & HITS != 0 {
             let at = bucket.orders[place];
             if arena.id(at) == id {
@@ -126,25 +185,46 @@ impl IdTable {
         } else if look != 0 {
             return Found { at: 0, entry, tag };
         }
-        self.find_further(arena, id)
+        self.find_further(arena, id, mixed)
+    }
+
+    /// Return the entry that an order of a new id would have; None when the id is there.
+    #[inline(always)]
+    #[must_use]
+    pub fn vacancy(&self, arena: &Arena, id: u64, mixed: Mixed) -> Option<Vacancy> {
+        let look = self.buckets[mixed.home as usize].look(mixed.tag);
+        if look & HITS == 0 && look != 0 {
+            let place = look.trailing_zeros() % ENTRIES as u32;
+            return Some(Vacancy {
+                number: number_of(mixed.home, place),
+                tag: mixed.tag,
+            });
+        }
+        self.find_further(arena, id, mixed).vacancy()
     }
 
     #[cold]
-    fn find_further(&self, arena: &Arena, id: u64) -> Found {
-        let tag = Self::tag(id);
-        let mut number = self.home(tag);
+    fn find_further(&self, arena: &Arena, id: u64, Mixed { tag, home }: Mixed) -> Found {
+        let mut number = home as usize;
         loop {
             let bucket = &self.buckets[number];
-            let of = |place: usize| (number * ENTRIES + place) as u32;
-            for place in 0..ENTRIES {
-                let at = bucket.orders[place];
-                if bucket.tags[place] == tag && arena.id(at) == id {
+            let look = bucket.look(tag);
+            let of = |place: u32| Entry {
+                number: number_of(number as u32, place),
+                is_of_full: is_full(look),
+            };
+            let mut hits = look & HITS;
+            while hits != 0 {
+                let place = hits.trailing_zeros();
+                let at = bucket.orders[place as usize % ENTRIES];
+                if arena.id(at) == id {
                     let entry = of(place);
                     return Found { at, entry, tag };
                 }
+                hits &= hits - 1;
             }
-            if let Some(place) = bucket.tags.iter().position(|tag| *tag == 0) {
-                let entry = of(place);
+            if !is_full(look) {
+                let entry = of((look >> ENTRIES).trailing_zeros());
                 return Found { at: 0, entry, tag };
             }
             number = self.next(number);
@@ -160,22 +240,30 @@ impl IdTable {
     }
 
     /// Enter an order under an id that was looked for and not found; nothing happened in between.
-    #[inline]
-    pub fn insert(&mut self, found: Found, at: Address) {
-        let entry = found.entry as usize;
+    #[inline(always)]
+    pub fn insert(&mut self, vacancy: Vacancy, at: Address) {
+        let entry = vacancy.number as usize;
         let bucket = &mut self.buckets[entry / ENTRIES];
-        bucket.tags[entry % ENTRIES] = found.tag;
+        bucket.low[entry % ENTRIES] = vacancy.tag as u16;
+        bucket.high[entry % ENTRIES] = (vacancy.tag >> 16) as u16;
         bucket.orders[entry % ENTRIES] = at;
+    }
+
+    /// Enter an order under an id that is not there.
+    pub fn enter(&mut self, arena: &Arena, id: u64, at: Address) {
+        match self.vacancy(arena, id, self.mix(id)) {
+            Some(vacancy) => self.insert(vacancy, at),
+            None => unreachable!("an id is looked for before its order is taken"),
+        }
     }
 
     /// Take an entry out.
     #[inline(always)]
-    pub fn remove(&mut self, entry: u32) {
-        let (number, place) = (entry as usize / ENTRIES, entry as usize % ENTRIES);
-        let bucket = &mut self.buckets[number];
-        let was_full = bucket.look(0) == 0;
-        bucket.tags[place] = 0;
-        if was_full {
+    pub fn remove(&mut self, entry: Entry) {
+        let place = entry.number as usize;
+        let (number, place) = (place / ENTRIES, place % ENTRIES);
+        self.buckets[number].low[place] = 0;
+        if entry.is_of_full {
             self.fetch_back(number, place);
         }
     }
@@ -189,16 +277,18 @@ impl IdTable {
             let bucket = self.buckets[number];
             let gone_on = (number + count - hole) % count;
             let from_home = |tag: u32| (number + count - self.home(tag)) % count;
-            let may = |tag: &u32| *tag != 0 && from_home(*tag) >= gone_on;
-            let is_full = bucket.look(0) == 0;
-            if let Some(from) = bucket.tags.iter().position(may) {
+            let may =
+                |place: &usize| bucket.low[*place] != 0 && from_home(bucket.tag(*place)) >= gone_on;
+            let was_full = is_full(bucket.look(0));
+            if let Some(from) = (0..ENTRIES).find(may) {
                 let to = &mut self.buckets[hole];
-                to.tags[place] = bucket.tags[from];
+                to.low[place] = bucket.low[from];
+                to.high[place] = bucket.high[from];
                 to.orders[place] = bucket.orders[from];
-                self.buckets[number].tags[from] = 0;
+                self.buckets[number].low[from] = 0;
                 (hole, place) = (number, from);
             }
-            if !is_full {
+            if !was_full {
                 return;
             }
             number = self.next(number);
@@ -208,16 +298,19 @@ impl IdTable {
     /// Find the entry of an order by where it is: cheaper than by id, and surely there.
     #[inline]
     #[must_use]
-    pub fn entry_of(&self, id: u64, at: Address) -> u32 {
-        let tag = Self::tag(id);
-        let mut number = self.home(tag);
+    pub fn entry_of(&self, Mixed { tag, home }: Mixed, at: Address) -> Entry {
+        let mut number = home as usize;
         loop {
             let bucket = &self.buckets[number];
-            let mut hits = bucket.look(tag) & HITS;
+            let look = bucket.look(tag);
+            let mut hits = look & HITS;
             while hits != 0 {
-                let place = hits.trailing_zeros() as usize % ENTRIES;
-                if bucket.orders[place] == at {
-                    return (number * ENTRIES + place) as u32;
+                let place = hits.trailing_zeros();
+                if bucket.orders[place as usize % ENTRIES] == at {
+                    return Entry {
+                        number: number_of(number as u32, place),
+                        is_of_full: is_full(look),
+                    };
                 }
                 hits &= hits - 1;
             }
@@ -226,18 +319,17 @@ impl IdTable {
     }
 
     /// Ask for the line of an id.
-    #[inline]
-    pub fn prefetch(&self, id: u64) {
-        prefetch(&self.buckets, self.home(Self::tag(id)));
+    #[inline(always)]
+    pub fn prefetch(&self, mixed: Mixed) {
+        prefetch(&self.buckets, mixed.home as usize);
     }
 
     /// Return what probably is the order of an id, for asking for its cache line; 0 if there is none.
-    #[inline]
+    #[inline(always)]
     #[must_use]
-    pub fn guess(&self, id: u64) -> Address {
-        let tag = Self::tag(id);
-        let bucket = &self.buckets[self.home(tag)];
-        let hits = bucket.look(tag) & HITS;
+    pub fn guess(&self, mixed: Mixed) -> Address {
+        let bucket = &self.buckets[mixed.home as usize];
+        let hits = bucket.look(mixed.tag) & HITS;
         let at = bucket.orders[hits.trailing_zeros() as usize % ENTRIES];
         std::hint::select_unpredictable(hits != 0, at, 0)
     }
@@ -270,12 +362,13 @@ mod tests {
             let found = table.find(&arena, id);
             assert_eq!(found.at, expected.get(&id).copied().unwrap_or(0), "{step}");
             if found.at != 0 {
-                assert_eq!(table.entry_of(id, found.at), found.entry);
+                assert_eq!(table.entry_of(table.mix(id), found.at), found.entry);
                 table.remove(found.entry);
                 arena.unlink(found.at);
                 expected.remove(&id);
             } else if expected.len() < ROOM as usize - 8 {
-                ran_over += u32::from(found.entry as usize / ENTRIES != table.home(found.tag));
+                ran_over +=
+                    u32::from(found.entry.number as usize / ENTRIES != table.home(found.tag));
                 let (open, line, meta) = (1, 0, 0);
                 let at = arena.append(&Order {
                     id,
@@ -284,7 +377,9 @@ mod tests {
                     line,
                     meta,
                 });
-                table.insert(found, at);
+                let vacancy = found.vacancy();
+                assert_eq!(vacancy, table.vacancy(&arena, id, table.mix(id)));
+                table.insert(vacancy.unwrap(), at);
                 expected.insert(id, at);
             }
         }

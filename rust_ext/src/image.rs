@@ -179,7 +179,7 @@ impl Engine {
         if at == 0 {
             return None;
         }
-        self.ids.insert(found, at);
+        self.ids.enter(&self.matcher.arena, id, at);
         self.rare[slot as usize] = rare;
         if (meta >> TIF_SHIFT & 7) as u8 == message::GTD {
             self.expiries.insert((rare.expires, slot));

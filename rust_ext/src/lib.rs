@@ -53,6 +53,7 @@
 #![deny(unsafe_code)]
 
 mod admission;
+mod ahead;
 mod amend;
 pub mod arena;
 mod auction;
@@ -68,6 +69,7 @@ pub mod ladder;
 pub mod matcher;
 mod memory;
 pub mod message;
+pub mod money;
 pub mod prefetch;
 pub mod recovery;
 pub mod risk;

@@ -1,20 +1,16 @@
 //! Positions and pre-trade risk: one cache line for each account and book, one for each account.
 //!
-//! Every rule is evaluated for every order, without a branch, into one bit each; only an order that
-//! fails asks which. Sums stay below 2^62 because each order's value, and each limit, is at most
-//! 2^56 and a line beyond 2^60 takes no more orders.
+//! Every rule is evaluated for every order, without a branch, into one sign; only an order that fails
+//! asks which.
 #![allow(clippy::indexing_slicing, clippy::cast_possible_wrap)]
 
-/// The largest limit in money, and the largest value of one order.
-pub const MONEY_MAX: i64 = 1 << 56;
+use crate::event::Reason;
+use crate::money::{MONEY_EDGE_BITS, MONEY_MAX, product, sum, value_of};
 
 /// Whether rules and sums are left out, so that `make bench` can say what they add.
 const BARE: bool = cfg!(feature = "bare");
 #[cfg(all(feature = "bare", feature = "python"))]
 compile_error!("an engine without risk is for measuring only: expected `bare` without `python`");
-
-/// A line or an account with a sum of so many bits takes no more orders.
-pub(crate) const MONEY_EDGE_BITS: u32 = 60;
 
 /// The line of one account in one book: what it holds, what it may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +106,7 @@ pub struct Ask {
 }
 
 /// One rule that failed: what it allows and what was found.
-pub type Facts = (crate::event::Reason, i64, i64);
+pub type Facts = (Reason, i64, i64);
 
 /// All lines and accounts.
 #[derive(Debug, Clone)]
@@ -135,6 +131,38 @@ const fn sign(side: usize) -> i64 {
     side as i64 * 2 - 1
 }
 
+/// Every bit for buys, none for sells.
+#[inline]
+const fn if_buys(side: usize) -> i64 {
+    side as i64 - 1
+}
+
+/// Negative unless a count is below the most there may be.
+#[inline]
+const fn below(count: u32, most: u32) -> i64 {
+    most as i64 - 1 - count as i64
+}
+
+impl Account {
+    /// Count an order against the rate rule.
+    #[inline(always)]
+    const fn count(&mut self, now: u64, window: u64) {
+        let is_new_window = now >= self.rate_ends;
+        self.rate_count = (self.rate_count * !is_new_window as u32).saturating_add(1);
+        if is_new_window {
+            self.rate_ends = now.saturating_add(window);
+        }
+    }
+
+    /// An order of this value now rests.
+    #[inline(always)]
+    const fn reserve(&mut self, side: usize, value: i64) {
+        self.gross = sum(self.gross, value);
+        self.reserved = sum(self.reserved, value & if_buys(side));
+        self.open_orders = self.open_orders.wrapping_add(1);
+    }
+}
+
 impl Risk {
     /// Return flat lines without limits for `accounts` accounts in `books` books.
     #[must_use]
@@ -150,67 +178,103 @@ impl Risk {
         }
     }
 
-    /// Return one bit for each rule that an order would break, in the order of `explain`.
+    /// Whether an order would break a rule: all of them figured, none asked by itself.
+    ///
+    /// Each rule is what it allows less what was found, and the signs are gathered: money and shares
+    /// are below 2^62, so a difference is negative where the rule fails and nowhere else.
+    #[inline(always)]
+    const fn breaks(held: &Line, owner: &Account, ask: &Ask) -> bool {
+        let (value, wraps) = ask.price.overflowing_mul(ask.quantity as u64);
+        let (value, shares) = (value.cast_signed(), ask.quantity as i64);
+        let sells = -(ask.side as i64);
+        let worst = (held.open[ask.side & 1])
+            .wrapping_add(shares)
+            .wrapping_sub(sign(ask.side).wrapping_mul(held.position));
+        let sent = owner.rate_count * (ask.now < owner.rate_ends) as u32;
+        let spare = owner.cash.wrapping_sub(owner.reserved);
+        let edge = held.realised.unsigned_abs() | owner.cash.unsigned_abs();
+        let signs = below(owner.open_orders, owner.open_orders_max)
+            | (held.order_max as i64 - shares)
+            | value
+            | owner.notional_max.wrapping_sub(value)
+            | held.position_max.wrapping_sub(worst)
+            | (owner.gross_max.wrapping_sub(owner.gross)).wrapping_sub(value)
+            | below(sent, owner.rate_max)
+            | (spare.wrapping_sub(value) & !sells)
+            | (held.located.wrapping_sub(worst) & sells);
+        (signs < 0) | wraps | (edge >> MONEY_EDGE_BITS != 0)
+    }
+
+    /// Whether an order would break a rule; `explain` says which.
     #[inline(always)]
     #[must_use]
-    pub fn breaches(&self, line: usize, account: usize, ask: &Ask) -> u32 {
-        if BARE {
-            return 0;
-        }
+    pub fn breaches(&self, line: usize, account: usize, ask: &Ask) -> bool {
+        !BARE && Self::breaks(&self.lines[line], &self.accounts[account], ask)
+    }
 
-        let (held, owner) = (&self.lines[line], &self.accounts[account]);
-        let (value, wraps) = ask.price.overflowing_mul(u64::from(ask.quantity));
-        let too_much = wraps | (value > MONEY_MAX.cast_unsigned());
-        let value = value.cast_signed();
-        let shares = i64::from(ask.quantity);
-        let sells = ask.side == 1;
-        let worst = held.open[ask.side] + shares - sign(ask.side) * held.position;
-        let counts = owner.rate_count * u32::from(ask.now < owner.rate_ends);
-        let edge = held.realised.unsigned_abs() | owner.cash.unsigned_abs();
-        u32::from(owner.open_orders >= owner.open_orders_max)
-            | u32::from(ask.quantity > held.order_max) << 1
-            | u32::from(too_much | (value > owner.notional_max)) << 2
-            | u32::from(worst > held.position_max) << 3
-            | u32::from(owner.gross.wrapping_add(value) > owner.gross_max) << 4
-            | u32::from(counts >= owner.rate_max) << 5
-            | u32::from(!sells & (value > owner.cash.wrapping_sub(owner.reserved))) << 6
-            | u32::from(sells & (worst > held.located)) << 7
-            | u32::from(edge >> MONEY_EDGE_BITS != 0) << 8
+    /// An order that breaks no rule was sent, and now rests.
+    #[inline(always)]
+    pub fn take(&mut self, line: usize, account: usize, ask: &Ask) {
+        if BARE {
+            return;
+        }
+        let (held, owner) = (&mut self.lines[line], &mut self.accounts[account]);
+        owner.count(ask.now, self.rate_window);
+        let open = &mut held.open[ask.side & 1];
+        *open = sum(*open, i64::from(ask.quantity));
+        owner.reserve(ask.side, value_of(ask.price, ask.quantity));
     }
 
     /// Return the first rule an order breaks, in the order the rules are listed in.
     #[must_use]
     pub fn explain(&self, line: usize, account: usize, ask: &Ask) -> Option<Facts> {
-        use crate::event::Reason as R;
-        let bits = self.breaches(line, account, ask);
+        if BARE {
+            return None;
+        }
         let (held, owner) = (&self.lines[line], &self.accounts[account]);
-        let value = i128::from(ask.price) * i128::from(ask.quantity);
-        let money = |actual: i128| i64::try_from(actual).unwrap_or(i64::MAX);
-        let shares = i64::from(ask.quantity);
-        let worst = held.open[ask.side] + shares - sign(ask.side) * held.position;
-        let order_max = i64::from(held.order_max);
-        let value = money(value);
-        let orders = (
-            i64::from(owner.open_orders_max),
-            i64::from(owner.open_orders),
+        let halted = (self.is_halted(account), Reason::Halted, 0, 1);
+        let mut rules = std::iter::once(halted).chain(Self::rules(held, owner, ask));
+        let first = rules.find(|(fails, ..)| *fails);
+        debug_assert_eq!(
+            first.is_some(),
+            self.breaches(line, account, ask),
+            "{ask:?}"
         );
-        let sent = (i64::from(owner.rate_max), i64::from(owner.rate_count));
-        let spendable = owner.cash.saturating_sub(owner.reserved);
-        let gross = owner.gross.saturating_add(value);
-        let rules = [
-            (self.is_halted(account), R::Halted, 0, 1),
-            (bits & 2 != 0, R::OrderQuantity, order_max, shares),
-            (bits & 4 != 0, R::OrderNotional, owner.notional_max, value),
-            (bits & 8 != 0, R::Position, held.position_max, worst),
-            (bits & 16 != 0, R::GrossExposure, owner.gross_max, gross),
-            (bits & 1 != 0, R::OpenOrders, orders.0, orders.1),
-            (bits & 32 != 0, R::Rate, sent.0, sent.1),
-            (bits & 64 != 0, R::BuyingPower, spendable, value),
-            (bits & 128 != 0, R::ShortLocate, held.located, worst),
-            (bits & 256 != 0, R::Overflow, 1 << MONEY_EDGE_BITS, i64::MAX),
-        ];
-        let first = rules.into_iter().find(|(fails, ..)| *fails);
         first.map(|(_, reason, limit, actual)| (reason, limit, actual))
+    }
+
+    /// Return the rules, each with whether it fails, what it allows and what was found.
+    fn rules(held: &Line, owner: &Account, ask: &Ask) -> [(bool, Reason, i64, i64); 9] {
+        use Reason as R;
+        let value = i128::from(ask.price) * i128::from(ask.quantity);
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        let shares = i64::from(ask.quantity);
+        let sells = ask.side == 1;
+        let worst = held.open[ask.side & 1] + shares - sign(ask.side) * held.position;
+        let sent = owner.rate_count * u32::from(ask.now < owner.rate_ends);
+        let spare = owner.cash.saturating_sub(owner.reserved);
+        let gross = owner.gross.saturating_add(value);
+        let edge = held.realised.unsigned_abs() | owner.cash.unsigned_abs();
+        let most = |rule, limit, actual| (actual > limit, rule, limit, actual);
+        let fewer = |rule, limit: u32, actual: u32| {
+            let (fails, limit, actual) = (actual >= limit, limit.into(), actual.into());
+            (fails, rule, limit, actual)
+        };
+        let of = |asked: bool, (fails, rule, limit, actual)| (asked & fails, rule, limit, actual);
+        [
+            most(R::OrderQuantity, held.order_max.into(), shares),
+            most(R::OrderNotional, owner.notional_max, value),
+            most(R::Position, held.position_max, worst),
+            most(R::GrossExposure, owner.gross_max, gross),
+            fewer(R::OpenOrders, owner.open_orders_max, owner.open_orders),
+            fewer(R::Rate, owner.rate_max, sent),
+            of(!sells, most(R::BuyingPower, spare, value)),
+            of(sells, most(R::ShortLocate, held.located, worst)),
+            of(
+                edge >> MONEY_EDGE_BITS != 0,
+                most(R::Overflow, 1 << MONEY_EDGE_BITS, i64::MAX),
+            ),
+        ]
     }
 
     /// Count an order against the rate rule.
@@ -220,12 +284,7 @@ impl Risk {
             return;
         }
 
-        let owner = &mut self.accounts[account];
-        let is_new_window = now >= owner.rate_ends;
-        owner.rate_count = owner.rate_count * u32::from(!is_new_window) + 1;
-        if is_new_window {
-            owner.rate_ends = now.saturating_add(self.rate_window);
-        }
+        self.accounts[account].count(now, self.rate_window);
     }
 
     /// An order of this many shares at this price (without its sign) now rests.
@@ -235,12 +294,10 @@ impl Risk {
             return;
         }
 
-        self.lines[line].open[side] += i64::from(shares);
-        let value = (price * u64::from(shares)).cast_signed();
-        let owner = &mut self.accounts[account];
-        owner.gross += value;
-        owner.reserved += value * i64::from(side == 0);
-        owner.open_orders += 1;
+        let open = &mut self.lines[line].open[side & 1];
+        *open = sum(*open, i64::from(shares));
+        let value = value_of(price, shares);
+        self.accounts[account].reserve(side, value);
     }
 
     /// So many shares of a resting order rest no more; `ends` when that was all.
@@ -257,12 +314,13 @@ impl Risk {
             return;
         }
 
-        self.lines[line].open[side] -= i64::from(shares);
-        let value = (price * u64::from(shares)).cast_signed();
+        let open = &mut self.lines[line].open[side & 1];
+        *open = sum(*open, -i64::from(shares));
+        let value = value_of(price, shares);
         let owner = &mut self.accounts[account];
-        owner.gross -= value;
-        owner.reserved -= value * i64::from(side == 0);
-        owner.open_orders -= u32::from(ends);
+        owner.gross = sum(owner.gross, -value);
+        owner.reserved = sum(owner.reserved, -(value & if_buys(side)));
+        owner.open_orders = owner.open_orders.wrapping_sub(u32::from(ends));
     }
 
     /// Shares changed hands at a price: position, cost, realised profit, cash.
@@ -273,8 +331,9 @@ impl Risk {
         }
         let grown = self.lines[line].trade(side, price, i64::from(shares));
         let owner = &mut self.accounts[account];
-        owner.gross += grown;
-        owner.cash += sign(side) * i64::from(shares) * price;
+        owner.gross = sum(owner.gross, grown);
+        let paid = product(i64::from(shares), price);
+        owner.cash = sum(owner.cash, product(sign(side), paid));
     }
 
     fn is_halted(&self, account: usize) -> bool {
@@ -302,16 +361,17 @@ impl Line {
     #[inline(always)]
     fn trade(&mut self, side: usize, price: i64, shares: i64) -> i64 {
         let towards = -sign(side);
-        let held = self.position.abs();
+        let held = self.position.wrapping_abs();
         let closes = (self.position ^ towards) < 0;
-        let closing = shares.min(held) * i64::from(closes);
+        let closing = shares.min(held) & -i64::from(closes);
         let removed = self.share_of_cost(closing, held);
-        let before = self.cost.abs();
-        self.cost += towards * (shares - closing) * price - removed;
-        self.realised -= towards * closing * price + removed;
-        self.position += towards * shares;
+        let before = self.cost.wrapping_abs();
+        let (paid, got) = (product(shares - closing, price), product(closing, price));
+        self.cost = sum(self.cost, sum(product(towards, paid), -removed));
+        self.realised = sum(self.realised, -sum(product(towards, got), removed));
+        self.position = sum(self.position, product(towards, shares));
         self.fills = self.fills.wrapping_add(1);
-        self.cost.abs() - before
+        self.cost.wrapping_abs() - before
     }
 
     /// Return the cost of `closing` of `held` shares, rounded towards zero.

@@ -146,7 +146,6 @@ impl Engine {
             extra.stop
         };
         let reserved_at = limit.unsigned_abs().max(extra.stop.unsigned_abs());
-        let found = self.ids.find(&self.matcher.arena, message.id);
         let open = message.quantity;
         let order = Order {
             id: message.id,
@@ -156,7 +155,7 @@ impl Engine {
             meta,
         };
         let at = self.matcher.rest(ladder, key, order);
-        self.ids.insert(found, at);
+        self.ids.enter(&self.matcher.arena, message.id, at);
         let slot = self.matcher.arena.slot(at);
         self.rare[slot as usize] = Rare {
             hidden: 0,

@@ -34,7 +34,8 @@ impl Sink for Taker<'_> {
     #[inline]
     fn fill(&mut self, at: Address, maker: &Order, price: i64, quantity: u32, gone: bool) {
         // Mostly it goes; its entry is needed last, and its line is asked for first.
-        self.ids.prefetch(maker.id);
+        let mixed = self.ids.mix(maker.id);
+        self.ids.prefetch(mixed);
         let side = usize::from(self.message.side);
         let owner = maker.line as usize - self.first_line;
         let makers = (maker.line as usize, owner);
@@ -67,7 +68,7 @@ impl Sink for Taker<'_> {
             flags: 0,
         });
         if gone {
-            self.ids.remove(self.ids.entry_of(maker.id, at));
+            self.ids.remove(self.ids.entry_of(mixed, at));
         }
     }
 }

@@ -4,7 +4,7 @@
 use engine::control::Limit;
 use engine::event::Reason;
 use engine::message::*;
-use engine::risk::MONEY_MAX;
+use engine::money::MONEY_MAX;
 use engine::{Command, Engine, Event, EventKind, Message, Size};
 
 const PRICE: i64 = PRICE_MAX;

@@ -40,21 +40,18 @@ impl Matching {
         }
     }
 
-    pub fn run(&mut self, messages: &[Message], ahead: bool) {
-        if !ahead {
-            for message in messages {
-                self.apply(message);
-            }
-            return;
-        }
+    /// Carry out messages, and ask ahead for handles and orders; `far`, for the orders' neighbours too.
+    pub fn run(&mut self, messages: &[Message], far: bool) {
+        let (handles, orders) = if far { (24, 14) } else { (12, 4) };
         for (index, message) in messages.iter().enumerate() {
-            if let Some(next) = messages.get(index + 24) {
+            if let Some(next) = messages.get(index + handles) {
                 engine::prefetch::prefetch(&self.handles, next.id as usize);
             }
-            if let Some(next) = messages.get(index + 14) {
+            if let Some(next) = messages.get(index + orders) {
                 self.books.arena.prefetch(self.handles[next.id as usize][0]);
             }
-            if let Some(next) = messages.get(index + 6)
+            if far
+                && let Some(next) = messages.get(index + 6)
                 && next.kind != NEW
             {
                 self.books

@@ -68,7 +68,7 @@ pub fn risk(load: &Workload) -> (f64, f64) {
 fn take(risk: &mut Risk, step: &Step) {
     match step {
         Step::Ask(ask, line, account) => {
-            assert_eq!(risk.breaches(*line, *account, ask), 0);
+            assert!(!risk.breaches(*line, *account, ask));
             risk.count(*account, ask.now);
         }
         Step::Rest((line, account, side), price, shares) => {

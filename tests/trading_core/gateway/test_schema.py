@@ -51,17 +51,19 @@ def fuzzed_core(
 def trade(core: Core) -> None:
     """Have the core trade in its day, however the row before has left it."""
     with core.peer("gateway") as gateway:
+        # The row before may have spoken with any fencing token; an older one would be refused.
+        word = {**WORD, "fence": gateway.get("/api/v1/state")["fence"]}
         if gateway.get("/api/v1/mode")["mode"] not in ("running", "halted"):
-            gateway.post("/api/v1/mode/exit", WORD)
+            gateway.post("/api/v1/mode/exit", word)
         if gateway.get("/api/v1/circuit-breaker/status")["breaker"] == "OPEN":
-            gateway.post("/api/v1/circuit-breaker/reset", WORD)
+            gateway.post("/api/v1/circuit-breaker/reset", word)
         session = gateway.get("/api/v1/session")
         if session["state"] == "running":
             session = gateway.post("/api/v1/session/pause", WORD)
         if (session["date"], session["state"]) != (DAY["date"], "open"):
             opened = gateway.post("/api/v1/session", DAY)
             core.exchange_clock_to(opened["opens_at"], plus=MINUTE)
-        core.allow_trading()
+        gateway.post("/api/v1/trading/enable", {**word, "resume": True})
 
 
 @pytest.fixture(scope="module")

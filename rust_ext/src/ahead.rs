@@ -76,13 +76,41 @@ impl Engine {
     fn prefetch_neighbours(&self, message: &Message, guess: Address) {
         let side = u32::from(message.side & 1);
         let key = key_of(side, message.price);
-        let ladder = self
-            .matcher
-            .ladders
-            .get((message.symbol * 2 + side) as usize);
+        // The message was not looked at yet: its book may be any number.
+        let ladder = message.symbol as usize * 2 + side as usize;
+        let ladder = self.matcher.ladders.get(ladder);
         let level = ladder.map_or(0, |ladder| ladder.find_near(key));
         let is_new = message.kind == message::NEW;
         let at = std::hint::select_unpredictable(is_new, level, guess);
         self.matcher.arena.prefetch_around(at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Size;
+    use crate::event::Reason;
+
+    /// What is asked for ahead is asked before a message is looked at.
+    #[test]
+    fn a_message_in_the_largest_of_all_numbers_is_refused() {
+        let mut engine = Engine::new(Size::of(2, 2, 64));
+        let message = Message {
+            id: u64::MAX,
+            price: i64::MIN,
+            quantity: u32::MAX,
+            symbol: u32::MAX,
+            kind: message::NEW,
+            side: u8::MAX,
+            tif: u8::MAX,
+            flags: u8::MAX,
+            account: u32::MAX,
+        };
+        assert_eq!(engine.run_ahead::<true>(&[message; 64]), 64);
+        assert_eq!(engine.run_ahead::<false>(&[message; 64]), 64);
+        assert_eq!(engine.events().len(), 128);
+        let is_refused = |event: &crate::Event| event.reason == Reason::UnknownSymbol;
+        assert!(engine.events().iter().all(is_refused));
     }
 }

@@ -54,7 +54,8 @@ def test_the_checklist_is_started_from_its_form_and_shows_its_table(
     # An account's first day: nothing overnight that could be red.
     with open_session(stack, DayRequest(date(2010, 3, 10))):
         _start_from_its_form(page, tmp_path)
-        page.get_by_role("link", name=_RUN, exact=True).first.click()
+        # The page lists what a worker has begun, and looks again every half minute.
+        page.get_by_role("link", name=_RUN, exact=True).first.click(timeout=_RUN_WITHIN_MS)
         page.wait_for_url("**/runs/flow-run/**")
         ended = page.get_by_text("Completed", exact=True).first
         expect(ended).to_be_visible(timeout=_RUN_WITHIN_MS)

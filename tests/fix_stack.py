@@ -109,6 +109,7 @@ def free_offset() -> int:
 @contextmanager
 def running_stack(state_dir: Path, offset: int | None = None) -> Iterator[Stack]:
     """Bring a stack up for the length of a `with` block."""
+    state_dir.mkdir(exist_ok=True)
     within_reach(state_dir)
     stack = Stack(settings_for(state_dir, free_offset() if offset is None else offset))
     try:

@@ -43,12 +43,14 @@ def test_what_fails_is_tried_once_more_and_what_passes_only_then_is_named(
         tmp_path / name for name in ("ran", "test_wavers.py", "test_broken.py")
     )
     wavering.write_text(
+        "import logging\n"
         "from pathlib import Path\n"
         "def test_steady(): pass\n"
         "def test_wavers():\n"
         f"    mark = Path({str(mark)!r})\n"
         "    known = mark.exists()\n"
         "    mark.touch()\n"
+        "    logging.error('nothing of a test')\n"
         "    assert known, 'a deadline passed'\n"
     )
     broken.write_text("def test_broken(): assert 1 == 2\n")

@@ -58,7 +58,6 @@ def test_a_friday_and_the_monday_after_it_are_planned_run_and_closed_with_nobody
 ) -> None:
     """One symbol of the real bars: `make days` runs all four sessions with every symbol."""
     clear_desk(stack)
-    began = newest_account(stack)
     days = stack.tradeops(
         *("days", "--data", str(bars_dir), "--symbols", "SPY"),
         *("--from", f"{SESSIONS[0]}", "--to", f"{SESSIONS[-1]}"),
@@ -68,8 +67,8 @@ def test_a_friday_and_the_monday_after_it_are_planned_run_and_closed_with_nobody
     assert days.returncode == 0, days.stdout + days.stderr
     assert "Saturday 2013-10-05: no session, a weekend; nothing runs" in days.stdout
     account = newest_account(stack)
-    assert account > began
-    assert closed_days(stack, account) == SESSIONS
+    # The account goes on from whatever day the stack had before.
+    assert closed_days(stack, account)[-len(SESSIONS) :] == SESSIONS
     assert recorded(stack, account), "days without a fill prove nothing"
     assert_equal_to_the_exchange(stack, account)
     assert_carried_over(stack, account)

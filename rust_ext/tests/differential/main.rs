@@ -137,14 +137,21 @@ fn compare(seed: u64, commands: u64, tally: &mut Tally) {
     assert_same_state(&engine, &reference);
 }
 
+/// So many commands meet every rule and cause every event.
+const FOR_ALL: u64 = 200_000;
+
 #[test]
 fn the_engine_tells_what_a_plain_reference_tells() {
-    let commands: u64 = std::env::var("COMMANDS").map_or(200_000, |count| count.parse().unwrap());
+    let commands: u64 = std::env::var("COMMANDS").map_or(FOR_ALL, |count| count.parse().unwrap());
     let seeds: u64 = std::env::var("SEED").map_or(1, |seed| seed.parse().unwrap());
     let each = 20_000.min(commands);
     let mut tally = Tally::default();
     for seed in 0..commands / each {
         compare(seeds + seed, each, &mut tally);
+    }
+    if commands < FOR_ALL {
+        // Under Miri: too few to meet every rule.
+        return;
     }
     assert!(
         tally.kinds[1..].iter().all(|count| *count > 0),

@@ -20,7 +20,7 @@ from typing import Literal, Self
 import structlog
 from pydantic import SecretStr
 
-from trading_core.clock import SystemClock, seconds
+from trading_core.clock import SystemClock
 from trading_core.errors import ConfigurationError
 from trading_core.settings import Settings
 from trading_core.storage.connect import Database
@@ -30,8 +30,6 @@ PASSWORD = "mail_password"
 
 _ANSWER_WITHIN_SECONDS = 5
 _SUBJECT_LETTERS_MAX = 150
-_AGAIN_IN = seconds(2)
-_AGAIN_IN_MAX = seconds(300)
 
 log = structlog.get_logger(__name__)
 
@@ -162,7 +160,7 @@ def _send_one(operations: Database, mail: Mail) -> bool:
         if not trouble:
             notices.set_mailed(connection, due.id)
             return True
-        again_in = min(_AGAIN_IN * 2 ** min(due.attempts, 10), _AGAIN_IN_MAX)
+        again_in = notices.again_in(due.attempts)
         notices.set_not_mailed(connection, due.id, trouble, again_in)
         log.warning("notice not mailed", trouble=trouble, again_in=str(again_in))
         return False

@@ -28,8 +28,6 @@ LOG = "log"
 MAIL = "mail"
 
 _ANSWER_WITHIN_SECONDS = 3
-_AGAIN_IN = seconds(2)
-_AGAIN_IN_MAX = seconds(300)
 
 log = structlog.get_logger(__name__)
 
@@ -112,7 +110,7 @@ def _send_one(operations: Database, slack: Slack | None) -> bool:
         if answer.stamp:
             notices.set_sent(connection, due.id, answer.stamp)
             return True
-        again_in = answer.again_in or min(_AGAIN_IN * 2 ** min(due.attempts, 10), _AGAIN_IN_MAX)
+        again_in = answer.again_in or notices.again_in(due.attempts)
         notices.set_not_sent(connection, due.id, answer.trouble, again_in)
         log.warning("notice not sent", trouble=answer.trouble, again_in=str(again_in))
         return False

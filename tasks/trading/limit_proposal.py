@@ -14,23 +14,17 @@ from tasks.kernel import Change, CheckResult, Unchanged, action, check
 from tasks.reporting.files import text_written
 from tasks.trading.control import Core
 from tasks.trading.limits import judged
+from trading_core.domain.money import CENT
 from trading_core.errors import ConfigurationError
 from trading_core.risk import changing
+from trading_core.risk.scaling import SIZES
 from trading_core.settings import Settings
 from trading_core.storage.connect import Database
 
 ADJUSTMENT_MIN, ADJUSTMENT_MAX = 0.25, 4.0
-_SIZES = (
-    "order_quantity_max",
-    "order_notional_usd_max",
-    "position_quantity_max",
-    "position_notional_usd_max",
-    "gross_exposure_usd_max",
-    "net_exposure_usd_max",
-    "short_quantity_max",
-    "short_exposure_usd_max",
-)
-_CENT, _SHARE = Decimal("0.01"), Decimal(1)
+# Shares sold short as well, which the control API's answer leaves as they were located.
+_SIZES = (*SIZES, "short_quantity_max")
+_SHARE = Decimal(1)
 
 
 def calculated(body: Mapping[str, Any], adjustment: float) -> dict[str, Decimal]:
@@ -47,7 +41,7 @@ def calculated(body: Mapping[str, Any], adjustment: float) -> dict[str, Decimal]
     by = Decimal(str(adjustment))
     found = {name: Decimal(str(body[name])) / by for name in _SIZES if body.get(name) is not None}
     return {
-        name: size.quantize(_CENT if "_usd_" in name else _SHARE, rounding=ROUND_DOWN)
+        name: size.quantize(CENT if "_usd_" in name else _SHARE, rounding=ROUND_DOWN)
         for name, size in found.items()
     }
 

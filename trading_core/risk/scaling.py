@@ -8,7 +8,7 @@ from trading_core.domain.money import CENT
 from trading_core.risk.caps import HARD_CAPS
 
 # Sizes. Losses, rates, collars and shares of equity are what is risked, and stay.
-_SIZES = (
+SIZES = (
     "order_quantity_max",
     "order_notional_usd_max",
     "position_quantity_max",
@@ -28,7 +28,7 @@ def scaled(body: Mapping[str, Any], volatility_ratio: Decimal) -> dict[str, Any]
     """
     return {
         name: _sized(name, Decimal(str(body[name])) / volatility_ratio)
-        for name in _SIZES
+        for name in SIZES
         if body.get(name) is not None
     }
 

@@ -16,6 +16,7 @@ Ways = Literal["all", "slack", "mail"]
 # Any number, the same in every process: one sends at a time, so that a thread keeps its order.
 _SENDER_LOCK = 7_310_012
 _OF_LATE = timedelta(hours=1)
+_AGAIN_IN, _AGAIN_IN_MAX = timedelta(seconds=2), timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ def write(connection: Connection, thread: str, entry: str, words: str, ways: Way
         " ON CONFLICT (thread, entry) DO NOTHING",
         (thread, entry, words, ways),
     )
+
+
+def again_in(attempts: int) -> timedelta:
+    """Return how long a notice waits that was not taken: twice as long each time, to a bound."""
+    return min(_AGAIN_IN * (1 << min(attempts, 10)), _AGAIN_IN_MAX)
 
 
 def may_send(connection: Connection) -> bool:

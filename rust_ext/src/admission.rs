@@ -5,7 +5,7 @@ use crate::arena::{Address, Order};
 use crate::book::Phase;
 use crate::engine::{Engine, PLAIN, Rare, TIF_SHIFT};
 use crate::event::{EventKind, Reason};
-use crate::matcher::key_of;
+use crate::matcher::{key_of, ladder_of};
 use crate::message::{self, Command, Message, PRICE_MAX, QUANTITY_MAX};
 use crate::risk::{Ask, Facts};
 
@@ -184,7 +184,7 @@ impl Engine {
         let edge = if side == 0 { book.high } else { book.low };
         let is_market = message.flags & message::MARKET != 0;
         let price = if is_market { edge } else { message.price };
-        (key_of(side, price), message.symbol * 2 + (side ^ 1))
+        (key_of(side, price), ladder_of(message.symbol, side ^ 1))
     }
 
     pub(crate) fn check_risk(

@@ -5,7 +5,7 @@ use crate::arena::{Address, Order};
 use crate::book::Phase;
 use crate::engine::{Engine, PLAIN, Rare, TIF_SHIFT};
 use crate::event::{EventKind, Reason};
-use crate::matcher::{key_of, price_of};
+use crate::matcher::{key_of, ladder_of, price_of};
 use crate::message::{self, Command, Extra, Message, QUANTITY_MAX};
 use crate::risk::{Ask, Facts};
 
@@ -122,6 +122,7 @@ impl Engine {
     /// Take an order out of book, table and risk.
     pub(crate) fn take_out(&mut self, standing: &Standing) {
         self.ids.remove(
+            &self.matcher.arena,
             self.ids
                 .entry_of(self.ids.mix(standing.order.id), standing.at),
         );
@@ -234,7 +235,9 @@ impl Engine {
             && message.price <= book.plain.1
             && arena.has_page()
             && !keeps_its_place()
-            && !self.matcher.crosses(message.symbol * 2 + (side ^ 1), key)
+            && !self
+                .matcher
+                .crosses(ladder_of(message.symbol, side ^ 1), key)
     }
 
     /// What can be said of a change without asking what it would lead to.

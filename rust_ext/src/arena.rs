@@ -347,7 +347,7 @@ impl Arena {
     #[inline(always)]
     fn order_cells(&self, at: Address) -> &[[u32; 2]; 4] {
         let at = at as usize;
-        match self.cells[at..].first_chunk() {
+        match self.cells[at..at + 4].first_chunk() {
             Some(cells) => cells,
             None => unreachable!("an order is four cells"),
         }
@@ -356,7 +356,7 @@ impl Arena {
     #[inline(always)]
     fn order_cells_mut(&mut self, at: Address) -> &mut [[u32; 2]; 4] {
         let at = at as usize;
-        match self.cells[at..].first_chunk_mut() {
+        match self.cells[at..at + 4].first_chunk_mut() {
             Some(cells) => cells,
             None => unreachable!("an order is four cells"),
         }

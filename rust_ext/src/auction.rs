@@ -127,8 +127,10 @@ impl Engine {
             .release(owner, side, head.reserved_at, traded, gone);
         self.risk.fill(owner, side, price, traded);
         if gone {
-            self.ids
-                .remove(self.ids.entry_of(self.ids.mix(head.order.id), head.at));
+            self.ids.remove(
+                &self.matcher.arena,
+                self.ids.entry_of(self.ids.mix(head.order.id), head.at),
+            );
             self.matcher.remove(head.at, head.order.level);
         } else if traded < head.order.open {
             self.matcher

@@ -91,7 +91,7 @@ impl Engine {
         if order.meta & SLOW != 0 {
             return self.end_order(at, EventKind::Cancel, Reason::None);
         }
-        self.ids.remove(entry);
+        self.ids.remove(&self.matcher.arena, entry);
         let (key, ladder) = self.matcher.remove(at, order.level);
         let side = (ladder & 1) as usize;
         let owner = (order.line as usize, message.account as usize);

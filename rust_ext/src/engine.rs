@@ -9,7 +9,7 @@ use crate::book::Book;
 use crate::event::{Event, EventKind};
 use crate::ids::{IdTable, Mixed};
 use crate::ladder::NO_KEY;
-use crate::matcher::{Matcher, key_of};
+use crate::matcher::{Matcher, key_of, ladder_of};
 use crate::message::{self, Command, Message, QUANTITY_MAX};
 use crate::risk::{Ask, Risk};
 use crate::taker::Taker;
@@ -204,7 +204,7 @@ impl Engine {
     #[inline(always)]
     fn met_by(&self, message: &Message) -> i64 {
         let side = u32::from(message.side);
-        let opposite = message.symbol * 2 + (side ^ 1);
+        let opposite = ladder_of(message.symbol, side ^ 1);
         let best = self.matcher.ladders[opposite as usize].best;
         if best <= key_of(side, message.price).wrapping_neg() {
             best
@@ -260,7 +260,10 @@ impl Engine {
     /// Trade a plain order that meets the other side.
     fn cross(&mut self, message: &Message, line: usize) {
         let side = u32::from(message.side);
-        let (opposite, key) = (message.symbol * 2 + (side ^ 1), key_of(side, message.price));
+        let (opposite, key) = (
+            ladder_of(message.symbol, side ^ 1),
+            key_of(side, message.price),
+        );
         let left = self.trade(message, 0, (opposite, key.wrapping_neg()), line);
         if left > 0 && message.tif == message::IOC {
             self.expire(message, left);
@@ -324,6 +327,7 @@ impl Engine {
             meta: 0,
         };
         let key = key_of(side, message.price);
-        self.matcher.rest(message.symbol * 2 + side, key, order)
+        self.matcher
+            .rest(ladder_of(message.symbol, side), key, order)
     }
 }

@@ -82,14 +82,17 @@ impl Ladder {
     #[inline(always)]
     pub fn level(&mut self, arena: &mut Arena, key: i64) -> Address {
         let place = (key >> 6).wrapping_sub(self.base) as u64;
-        let page = match self.table.get(place as usize) {
-            Some(page) if *page != 0 => *page,
-            _ => self.new_page(arena, key >> 6),
-        };
-        if page == 0 {
-            0
-        } else {
-            page | (key & 63) as u32
+        match self.table.get(place as usize) {
+            Some(page) if *page != 0 => *page | (key & 63) as u32,
+            _ => self.new_level(arena, key),
+        }
+    }
+
+    #[cold]
+    fn new_level(&mut self, arena: &mut Arena, key: i64) -> Address {
+        match self.new_page(arena, key >> 6) {
+            0 => 0,
+            page => page | (key & 63) as u32,
         }
     }
 
@@ -185,7 +188,6 @@ impl Ladder {
             .map_or(0, |(_, page)| *page)
     }
 
-    #[inline(never)]
     fn new_page(&mut self, arena: &mut Arena, number: i64) -> Address {
         if let Some(page) = self.far.get(&number) {
             return *page;

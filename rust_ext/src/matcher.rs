@@ -18,7 +18,15 @@ pub trait Sink {
     /// Whether this maker is to be handed back instead of filled.
     fn refuses(&self, maker: &Order) -> bool;
     /// A maker was filled in part, or whole (`gone`); its slot is still in use.
-    fn fill(&mut self, at: Address, maker: &Order, price: i64, quantity: u32, gone: bool);
+    fn fill(
+        &mut self,
+        arena: &Arena,
+        at: Address,
+        maker: &Order,
+        price: i64,
+        quantity: u32,
+        gone: bool,
+    );
 }
 
 /// How a sweep ended.
@@ -53,6 +61,13 @@ pub const fn key_of(side: u32, price: i64) -> i64 {
 #[must_use]
 pub const fn price_of(side: u32, key: i64) -> i64 {
     key_of(side, key)
+}
+
+/// Return the ladder of a side of a book that is there.
+#[inline(always)]
+#[must_use]
+pub const fn ladder_of(book: u32, side: u32) -> u32 {
+    book << 1 | side
 }
 
 impl Matcher {
@@ -126,7 +141,7 @@ impl Matcher {
                 let traded = left.min(maker.open);
                 left -= traded;
                 let gone = traded == maker.open;
-                sink.fill(at, &maker, price, traded, gone);
+                sink.fill(&self.arena, at, &maker, price, traded, gone);
                 if !gone {
                     self.arena.set_open(at, maker.open - traded);
                     break;

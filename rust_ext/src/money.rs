@@ -18,6 +18,13 @@ pub(crate) const fn sum(one: i64, other: i64) -> i64 {
     one.wrapping_add(other)
 }
 
+/// Return a difference of money or shares.
+#[inline(always)]
+pub(crate) const fn difference(one: i64, other: i64) -> i64 {
+    debug_assert!(one.checked_sub(other).is_some());
+    one.wrapping_sub(other)
+}
+
 /// Return a product of money or shares.
 #[inline(always)]
 pub(crate) const fn product(one: i64, other: i64) -> i64 {

@@ -5,7 +5,7 @@
 #![allow(clippy::indexing_slicing, clippy::cast_possible_wrap)]
 
 use crate::event::Reason;
-use crate::money::{MONEY_EDGE_BITS, MONEY_MAX, product, sum, value_of};
+use crate::money::{MONEY_EDGE_BITS, MONEY_MAX, difference, product, sum, value_of};
 
 /// Whether rules and sums are left out, so that `make bench` can say what they add.
 const BARE: bool = cfg!(feature = "bare");
@@ -148,7 +148,7 @@ impl Account {
     #[inline(always)]
     const fn count(&mut self, now: u64, window: u64) {
         let is_new_window = now >= self.rate_ends;
-        self.rate_count = (self.rate_count * !is_new_window as u32).saturating_add(1);
+        self.rate_count = (self.rate_count * !is_new_window as u32).wrapping_add(1);
         if is_new_window {
             self.rate_ends = now.saturating_add(window);
         }
@@ -315,11 +315,11 @@ impl Risk {
         }
 
         let open = &mut self.lines[line].open[side & 1];
-        *open = sum(*open, -i64::from(shares));
+        *open = difference(*open, i64::from(shares));
         let value = value_of(price, shares);
         let owner = &mut self.accounts[account];
-        owner.gross = sum(owner.gross, -value);
-        owner.reserved = sum(owner.reserved, -(value & if_buys(side)));
+        owner.gross = difference(owner.gross, value);
+        owner.reserved = difference(owner.reserved, value & if_buys(side));
         owner.open_orders = owner.open_orders.wrapping_sub(u32::from(ends));
     }
 
@@ -366,20 +366,28 @@ impl Line {
         let closing = shares.min(held) & -i64::from(closes);
         let removed = self.share_of_cost(closing, held);
         let before = self.cost.wrapping_abs();
-        let (paid, got) = (product(shares - closing, price), product(closing, price));
-        self.cost = sum(self.cost, sum(product(towards, paid), -removed));
-        self.realised = sum(self.realised, -sum(product(towards, got), removed));
+        let opening = difference(shares, closing);
+        let (paid, got) = (product(opening, price), product(closing, price));
+        self.cost = sum(self.cost, difference(product(towards, paid), removed));
+        self.realised = difference(self.realised, sum(product(towards, got), removed));
         self.position = sum(self.position, product(towards, shares));
         self.fills = self.fills.wrapping_add(1);
         self.cost.wrapping_abs() - before
     }
 
     /// Return the cost of `closing` of `held` shares, rounded towards zero.
+    // The sign is taken off by an exclusive or as the last step: what comes out of one the compiler takes for
+    // a large number. Else it asks before each division whether a short one would do, which cannot be
+    // predicted: measured at 0.8 ns a message.
     #[inline(always)]
     fn share_of_cost(&self, closing: i64, held: i64) -> i64 {
-        let held = held.max(1);
+        let (sign, held) = (self.cost >> 63, held.max(1));
         match self.cost.checked_mul(closing) {
-            Some(product) => product / held,
+            Some(product) => {
+                let size = (product.wrapping_add(sign) ^ sign).cast_unsigned();
+                let share = (size / held.cast_unsigned()).cast_signed();
+                (share ^ sign).wrapping_sub(sign)
+            }
             None => self.share_of_large_cost(closing, held),
         }
     }

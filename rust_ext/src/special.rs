@@ -104,7 +104,14 @@ impl Engine {
             book: &mut self.books[message.symbol as usize],
         };
         let price = price_of(standing.side(), standing.key);
-        taker.fill(at, &standing.order, price, traded, gone);
+        taker.fill(
+            &self.matcher.arena,
+            at,
+            &standing.order,
+            price,
+            traded,
+            gone,
+        );
         if gone {
             self.matcher.remove(at, standing.order.level);
         } else if traded < shown {

@@ -1,7 +1,7 @@
 //! The order that arrives and trades: what each of its fills does to ids, risk, book and events.
 #![allow(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 
-use crate::arena::{Address, Order};
+use crate::arena::{Address, Arena, Order};
 use crate::book::Book;
 use crate::event::{Event, EventKind, Reason};
 use crate::ids::IdTable;
@@ -26,13 +26,21 @@ pub(crate) struct Taker<'a> {
 }
 
 impl Sink for Taker<'_> {
-    #[inline]
+    #[inline(always)]
     fn refuses(&self, maker: &Order) -> bool {
         (maker.line == self.self_line) | (maker.meta & u32::from(ICEBERG) != 0)
     }
 
-    #[inline]
-    fn fill(&mut self, at: Address, maker: &Order, price: i64, quantity: u32, gone: bool) {
+    #[inline(always)]
+    fn fill(
+        &mut self,
+        arena: &Arena,
+        at: Address,
+        maker: &Order,
+        price: i64,
+        quantity: u32,
+        gone: bool,
+    ) {
         // Mostly it goes; its entry is needed last, and its line is asked for first.
         let mixed = self.ids.mix(maker.id);
         self.ids.prefetch(mixed);
@@ -67,8 +75,9 @@ impl Sink for Taker<'_> {
             side: self.message.side,
             flags: 0,
         });
+        let entry = self.ids.entry_of(mixed, at);
         if gone {
-            self.ids.remove(self.ids.entry_of(mixed, at));
+            self.ids.remove(arena, entry);
         }
     }
 }

@@ -4,8 +4,8 @@
 use crate::arena::Address;
 use crate::book::{Bar, Book};
 use crate::engine::Engine;
-use crate::ladder::NO_KEY;
-use crate::matcher::price_of;
+use crate::ladder::{Ladder, NO_KEY};
+use crate::matcher::{ladder_of, price_of};
 use crate::message::Message;
 use crate::risk::{Account, Line};
 
@@ -38,8 +38,8 @@ pub struct Level {
 impl Engine {
     /// Return a side's levels, best first.
     pub fn levels(&self, symbol: u32, side: u32) -> impl Iterator<Item = Level> {
-        let ladder = self.matcher.ladders.get((symbol * 2 + side) as usize);
-        let ladder = ladder.filter(|_| symbol < self.size.books && side < 2);
+        let is_there = symbol < self.size.books && side < 2;
+        let ladder = is_there.then(|| self.ladder(symbol, side));
         let mut key = ladder.map_or(NO_KEY, |ladder| ladder.best);
         std::iter::from_fn(move || {
             let ladder = ladder.filter(|_| key != NO_KEY)?;
@@ -61,7 +61,7 @@ impl Engine {
     /// Return a side's orders in the order they would trade.
     pub fn queue(&self, symbol: u32, side: u32) -> impl Iterator<Item = Resting> {
         self.levels(symbol, side).flat_map(move |level| {
-            let ladder = &self.matcher.ladders[(symbol * 2 + side) as usize];
+            let ladder = self.ladder(symbol, side);
             let first = ladder.find(crate::matcher::key_of(side, level.price));
             self.ring(first).map(move |at| {
                 let standing = self.standing(at);
@@ -74,6 +74,10 @@ impl Engine {
                 }
             })
         })
+    }
+
+    fn ladder(&self, symbol: u32, side: u32) -> &Ladder {
+        &self.matcher.ladders[ladder_of(symbol, side) as usize]
     }
 
     fn ring(&self, level: Address) -> impl Iterator<Item = Address> {

@@ -154,6 +154,15 @@ def test_a_single_call_that_makes_no_sense_is_an_error(engine: Engine) -> None:
     assert engine.waiting == 0
 
 
+@pytest.mark.parametrize(("symbol", "side"), [(2, 0), (2**31, 0), (2**32 - 1, 1), (0, 2)])
+def test_looking_at_a_book_or_a_side_there_is_not_shows_nothing(
+    engine: Engine, symbol: int, side: int
+) -> None:
+    engine.submit(1, 0, 0, Side.BUY, 50, 10)
+    assert engine.depth(symbol, side, 5) == []
+    assert engine.queue(symbol, side, 5) == []
+
+
 def test_a_full_ring_stops_before_the_command_and_goes_on_when_read(engine: Engine) -> None:
     rows = np.zeros(6_000, MESSAGE)
     rows["kind"], rows["id"] = Kind.CANCEL, 9

@@ -1,6 +1,6 @@
 //! Matching alone: the caller keeps the engine's handles, as an exchange gateway would.
 
-use engine::arena::{Address, Order};
+use engine::arena::{Address, Arena, Order};
 use engine::matcher::{Matcher, POST_ONLY, Sink, key_of, price_of};
 use engine::message::{CANCEL, FOK, GTC, MARKET, Message, NEW};
 
@@ -25,7 +25,15 @@ impl Sink for Taker<'_> {
     }
 
     #[inline]
-    fn fill(&mut self, _at: Address, maker: &Order, price: i64, quantity: u32, _gone: bool) {
+    fn fill(
+        &mut self,
+        _arena: &Arena,
+        _at: Address,
+        maker: &Order,
+        price: i64,
+        quantity: u32,
+        _gone: bool,
+    ) {
         self.digest.fill(self.id, maker.id, price, quantity);
     }
 }

@@ -12,9 +12,41 @@ const REMEMBERED: usize = 32;
 /// How many messages ahead the neighbours of orders are asked for.
 const NEIGHBOURS_AHEAD: usize = 6;
 
+/// Messages in a row, each of which is fetched some messages before its turn.
+pub(crate) trait Queue {
+    /// Return how many they are.
+    fn count(&self) -> usize;
+    /// Return a message for the first time: one after the other, each once.
+    fn fetch(&mut self, index: usize) -> &Message;
+    /// Return a message that was fetched.
+    fn get(&self, index: usize) -> &Message;
+}
+
+impl Queue for &[Message] {
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    #[inline(always)]
+    fn fetch(&mut self, index: usize) -> &Message {
+        &self[index]
+    }
+
+    #[inline(always)]
+    fn get(&self, index: usize) -> &Message {
+        &self[index]
+    }
+}
+
 impl Engine {
     /// Carry out messages until one's events might not fit; return how many were.
     pub fn run(&mut self, messages: &[Message]) -> usize {
+        self.run_queue(&mut { messages })
+    }
+
+    /// Carry out messages until one's events might not fit; return how many were.
+    pub(crate) fn run_queue(&mut self, messages: &mut impl Queue) -> usize {
         // With many live orders their neighbours are asked for too; with few that costs more.
         if self.matcher.arena.live() < 100_000 {
             self.run_ahead::<false>(messages)
@@ -25,17 +57,18 @@ impl Engine {
 
     /// Carry out messages, and ask for the lines that later ones need: the id's, the order's, and
     /// those of its neighbours or, of a new order, of the last in its queue.
-    fn run_ahead<const FAR: bool>(&mut self, messages: &[Message]) -> usize {
+    fn run_ahead<const FAR: bool>(&mut self, messages: &mut impl Queue) -> usize {
+        let count = messages.count();
         let (ids, orders) = if FAR { (24, 14) } else { (12, 5) };
         let mut mixed = [Mixed::default(); REMEMBERED];
         let mut guesses = [0; REMEMBERED];
-        for (place, message) in messages.iter().take(ids).enumerate() {
-            mixed[place % REMEMBERED] = self.ask_for_id(message);
+        for place in 0..ids.min(count) {
+            mixed[place % REMEMBERED] = self.ask_for_id(messages.fetch(place));
         }
         for place in 0..orders {
             guesses[place % REMEMBERED] = self.ask_for_order(mixed[place % REMEMBERED]);
         }
-        for (index, message) in messages.iter().enumerate() {
+        for index in 0..count {
             if !self.has_room_for_events() {
                 return index;
             }
@@ -44,18 +77,18 @@ impl Engine {
             let guess = self.ask_for_order(mixed[place]);
             if FAR {
                 guesses[place] = guess;
-                if let Some(next) = messages.get(index + NEIGHBOURS_AHEAD) {
+                if index + NEIGHBOURS_AHEAD < count {
                     let guess = guesses[(index + NEIGHBOURS_AHEAD) % REMEMBERED];
-                    self.prefetch_neighbours(next, guess);
+                    self.prefetch_neighbours(messages.get(index + NEIGHBOURS_AHEAD), guess);
                 }
             }
             let own = mixed[index % REMEMBERED];
-            if let Some(next) = messages.get(index + ids) {
-                mixed[(index + ids) % REMEMBERED] = self.ask_for_id(next);
+            if index + ids < count {
+                mixed[(index + ids) % REMEMBERED] = self.ask_for_id(messages.fetch(index + ids));
             }
-            self.apply_mixed(message, own);
+            self.apply_mixed(messages.get(index), own);
         }
-        messages.len()
+        count
     }
 
     #[inline(always)]
@@ -107,8 +140,9 @@ mod tests {
             flags: u8::MAX,
             account: u32::MAX,
         };
-        assert_eq!(engine.run_ahead::<true>(&[message; 64]), 64);
-        assert_eq!(engine.run_ahead::<false>(&[message; 64]), 64);
+        let mut messages = [message; 64].as_slice();
+        assert_eq!(engine.run_ahead::<true>(&mut messages), 64);
+        assert_eq!(engine.run_ahead::<false>(&mut messages), 64);
         assert_eq!(engine.events().len(), 128);
         let is_refused = |event: &crate::Event| event.reason == Reason::UnknownSymbol;
         assert!(engine.events().iter().all(is_refused));

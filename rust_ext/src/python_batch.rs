@@ -2,7 +2,7 @@
 //!
 //! The buffer is asked for without its format: numpy writes that anew for each, in half a
 //! microsecond. Each block of `unsafe` says why it is sound.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, clippy::indexing_slicing)]
 
 use std::mem::MaybeUninit;
 
@@ -10,12 +10,11 @@ use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use crate::ahead::Queue;
 use crate::message::{Command, Message};
-use crate::python_desk::Desk;
+use crate::python_desk::{BLOCK_ROWS, Desk};
 use crate::python_engine::PyEngine;
 
-/// Rows copied out of a caller's buffer at a time: it is not read while the engine works on it.
-const BLOCK_ROWS: usize = 256;
 const MESSAGE_BYTES: usize = 32;
 const COMMAND_BYTES: usize = 64;
 
@@ -113,19 +112,53 @@ unsafe fn run_rows(owner: &mut Desk, start: usize, width: usize, count: usize) -
 // A row is read as the message that lies there: its fields are in the row's order, without gaps.
 const _: () = assert!(size_of::<Message>() == MESSAGE_BYTES && cfg!(target_endian = "little"));
 
+/// Rows of 32 bytes in a caller's buffer, each copied when it is fetched: others may write there meanwhile,
+/// and what was carried out is what goes into the journal. Copied all at once, before the first is carried
+/// out, they were waited for: measured at 4 ns a row.
+struct Block<'a> {
+    from: *const Message,
+    rows: usize,
+    copies: &'a mut [Message; BLOCK_ROWS],
+}
+
+impl Queue for Block<'_> {
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.rows
+    }
+
+    #[inline(always)]
+    fn fetch(&mut self, index: usize) -> &Message {
+        assert!(index < self.rows);
+        // SAFETY: `rows` rows are readable, wherever they begin; any bytes are a message, whose fields are
+        // numbers.
+        self.copies[index] = unsafe { self.from.add(index).read_unaligned() };
+        &self.copies[index]
+    }
+
+    #[inline(always)]
+    fn get(&self, index: usize) -> &Message {
+        &self.copies[index]
+    }
+}
+
 /// # Safety
 /// `rows` rows of 32 bytes are readable there, at most `BLOCK_ROWS`.
 unsafe fn run_messages(owner: &mut Desk, from: *const u8, rows: usize) -> usize {
-    let mut block = [const { MaybeUninit::<Message>::uninit() }; BLOCK_ROWS];
-    // SAFETY: the block has room for them. They may be changed by another thread meanwhile, hence
-    // the copy; any bytes are a message, whose fields are numbers.
-    let messages = unsafe {
-        std::ptr::copy_nonoverlapping(from, block.as_mut_ptr().cast(), rows * MESSAGE_BYTES);
-        std::slice::from_raw_parts(block.as_ptr().cast::<Message>(), rows)
+    let Desk {
+        engine,
+        journal,
+        block,
+        ..
+    } = owner;
+    let mut queue = Block {
+        from: from.cast(),
+        rows,
+        copies: block,
     };
-    let carried_out = owner.engine.run(messages);
-    if let Some(journal) = &mut owner.journal {
-        journal.append_messages(messages.get(..carried_out).unwrap_or_default());
+    let carried_out = engine.run_queue(&mut queue);
+    if let Some(journal) = journal {
+        journal.append_messages(queue.copies.get(..carried_out).unwrap_or_default());
     }
     carried_out
 }

@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 
 use crate::engine::Engine;
 use crate::journal::Journal;
+use crate::message::Message;
 
 /// An engine, and where it writes its commands if it does.
 pub(crate) struct Desk {
@@ -21,7 +22,12 @@ pub(crate) struct Desk {
     pub(crate) journal: Option<Journal>,
     /// Where the journal is; empty without one.
     pub(crate) path: PathBuf,
+    /// Rows that were copied out of a caller's buffer.
+    pub(crate) block: Box<[Message; BLOCK_ROWS]>,
 }
+
+/// Rows copied out of a caller's buffer before what they are is asked.
+pub(crate) const BLOCK_ROWS: usize = 256;
 
 /// A desk that several threads know and one at a time uses.
 pub(crate) struct Shared {

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use crate::engine::{Engine, Size};
 use crate::journal::{Durability, Journal, JournalError};
 use crate::message::Message;
-use crate::python_desk::{Desk, Shared};
+use crate::python_desk::{BLOCK_ROWS, Desk, Shared};
 use crate::python_events::{PyEvents, Spares};
 use crate::python_recovery::PyRecovery;
 
@@ -43,6 +43,7 @@ impl PyEngine {
                 engine,
                 journal,
                 path,
+                block: Box::new([Message::default(); BLOCK_ROWS]),
             }),
             spares: Arc::default(),
         }
@@ -121,6 +122,7 @@ impl PyEngine {
             engine,
             journal,
             path,
+            ..
         } = &mut *hold;
         let Some(journal) = journal else {
             return Err(no_journal());

@@ -8,9 +8,11 @@ that does not fit its field raises OverflowError; nothing was done then.
 from pathlib import Path
 from typing import final
 
+import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import Buffer
 
-__all__ = ["Engine", "Events", "Recovery"]
+__all__ = ["Engine", "Recovery"]
 
 @final
 class Engine:
@@ -124,8 +126,12 @@ class Engine:
         Returns (reason, limit, finding) of the first rule that it breaks; None when it would pass.
         """
 
-    def take_events(self) -> Events:
-        """Hand out the events since the last time."""
+    def take_events(self, record: np.dtype[np.void], /) -> NDArray[np.void]:
+        """Hand out the events since the last time, not copied, the caller's; `record` is `EVENT`.
+
+        Raises:
+            TypeError: The record is not one of 64 bytes.
+        """
 
     @property
     def waiting(self) -> int:
@@ -152,12 +158,6 @@ class Engine:
 
     def state_hash(self) -> int:
         """Return a number that two engines share when everything about them is alike."""
-
-@final
-class Events:
-    """Events that were taken: a read-only buffer of records of 64 bytes. Made by `Engine` only."""
-
-    def __len__(self) -> int: ...
 
 @final
 class Recovery:

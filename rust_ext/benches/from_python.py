@@ -56,7 +56,7 @@ class Load:
         rules["kind"], rules["symbol"] = Kind.COLLAR, np.arange(self.symbols)
         rules["price"], rules["stop"] = 1, 1 << 30
         face.apply(engine, rules)
-        engine.take_events()
+        face.events(engine)
         return engine
 
 

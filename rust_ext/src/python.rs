@@ -34,9 +34,6 @@ mod _engine {
     use crate::python_engine::PyEngine;
 
     #[pymodule_export]
-    use crate::python_events::PyEvents;
-
-    #[pymodule_export]
     use crate::python_recovery::PyRecovery;
 
     #[pymodule_init]

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::engine::{Engine, Size};
 use crate::journal::{Durability, Journal, JournalError};
 use crate::message::Message;
 use crate::python_desk::{BLOCK_ROWS, Desk, Shared};
-use crate::python_events::{PyEvents, Spares};
+use crate::python_events::{Spares, array_of, check_record};
 use crate::python_recovery::PyRecovery;
 
 /// The most books times accounts, orders: what one process can hold.
@@ -37,6 +38,15 @@ pub struct PyEngine {
 }
 
 impl PyEngine {
+    /// Hand out the events since the last time; they are the caller's for as long as they like.
+    pub(crate) fn take_events(&self, record: &Bound<'_, PyAny>) -> PyResult<*mut ffi::PyObject> {
+        check_record(record)?;
+        let mut desk = self.desk.hold()?;
+        let empty = self.spares.take(desk.engine.size().events);
+        let events = desk.engine.exchange_events(empty);
+        array_of(record, events, Arc::clone(&self.spares))
+    }
+
     fn over(engine: Engine, journal: Option<Journal>, path: PathBuf) -> Self {
         Self {
             desk: Shared::new(Desk {
@@ -69,14 +79,6 @@ impl PyEngine {
         }
         let engine = Engine::new(Size::of(books, accounts, orders));
         Ok(Self::over(engine, None, PathBuf::new()))
-    }
-
-    /// Hand out the events since the last time; they are the caller's for as long as they like.
-    fn take_events(&self) -> PyResult<PyEvents> {
-        let mut desk = self.desk.hold()?;
-        let empty = self.spares.take(desk.engine.size().events);
-        let events = desk.engine.exchange_events(empty);
-        Ok(PyEvents::new(events, Arc::clone(&self.spares)))
     }
 
     #[allow(clippy::needless_pass_by_value)] // PyO3 gives values

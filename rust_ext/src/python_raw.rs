@@ -18,15 +18,15 @@ use crate::python_batch;
 use crate::python_desk::Desk;
 use crate::python_engine::PyEngine;
 
-/// Do something with the engine that `slf` is, and answer with the number it says, or raise.
+/// Do something with the engine that `slf` is, and answer with the object it makes, or raise.
 ///
 /// # Safety
 /// Called by Python through a method descriptor of `Engine`: attached, `slf` an `Engine`, and the
 /// error indicator is not set.
 #[inline(always)]
-unsafe fn answer(
+unsafe fn guarded(
     slf: *mut ffi::PyObject,
-    work: impl FnOnce(Python<'_>, &PyEngine) -> PyResult<i64>,
+    work: impl FnOnce(Python<'_>, &PyEngine) -> PyResult<*mut ffi::PyObject>,
 ) -> *mut ffi::PyObject {
     // SAFETY: attached.
     let py = unsafe { Python::assume_attached() };
@@ -34,14 +34,31 @@ unsafe fn answer(
     // that nobody has a `&mut` to it.
     let owner = unsafe { Borrowed::from_ptr(py, slf).cast_unchecked::<PyEngine>() };
     match catch_unwind(AssertUnwindSafe(|| work(py, owner.get()))) {
-        // SAFETY: attached; the error indicator is not set.
-        Ok(Ok(answer)) => unsafe { ffi::PyLong_FromLongLong(answer) },
+        Ok(Ok(answer)) => answer,
         Ok(Err(error)) => fail(py, error),
         Err(_) => {
             let text = "engine: an invariant is broken; rebuild it";
             fail(py, PyRuntimeError::new_err(text))
         }
     }
+}
+
+/// The same, of what answers with a number.
+///
+/// # Safety
+/// As of `guarded`.
+#[inline(always)]
+unsafe fn answer(
+    slf: *mut ffi::PyObject,
+    work: impl FnOnce(Python<'_>, &PyEngine) -> PyResult<i64>,
+) -> *mut ffi::PyObject {
+    let work = |py: Python<'_>, owner: &PyEngine| {
+        let number = work(py, owner)?;
+        // SAFETY: attached; the error indicator is not set.
+        Ok(unsafe { ffi::PyLong_FromLongLong(number) })
+    };
+    // SAFETY: the caller's promise.
+    unsafe { guarded(slf, work) }
 }
 
 #[cold]
@@ -74,12 +91,12 @@ fn carry_out(owner: &PyEngine, message: &Message) -> PyResult<i64> {
 
 #[cold]
 fn full() -> PyErr {
-    let text = "engine: expected room for events, is full: take_events() first";
+    let text = "engine: expected room for events, is full: read the events first";
     PyRuntimeError::new_err(text)
 }
 
 /// # Safety
-/// As of `answer`.
+/// As of `guarded`.
 #[inline(always)]
 unsafe fn command(
     slf: *mut ffi::PyObject,
@@ -96,7 +113,7 @@ unsafe fn command(
 }
 
 /// # Safety
-/// As of `answer`.
+/// As of `guarded`.
 #[inline(always)]
 unsafe fn submit(slf: *mut ffi::PyObject, given: Arguments<'_>) -> *mut ffi::PyObject {
     // SAFETY: the caller's promise.
@@ -104,7 +121,7 @@ unsafe fn submit(slf: *mut ffi::PyObject, given: Arguments<'_>) -> *mut ffi::PyO
 }
 
 /// # Safety
-/// As of `answer`.
+/// As of `guarded`.
 #[inline(always)]
 unsafe fn modify(slf: *mut ffi::PyObject, given: Arguments<'_>) -> *mut ffi::PyObject {
     // SAFETY: the caller's promise.
@@ -112,7 +129,7 @@ unsafe fn modify(slf: *mut ffi::PyObject, given: Arguments<'_>) -> *mut ffi::PyO
 }
 
 /// # Safety
-/// As of `answer`.
+/// As of `guarded`.
 #[inline(always)]
 unsafe fn cancel(slf: *mut ffi::PyObject, given: Arguments<'_>) -> *mut ffi::PyObject {
     // SAFETY: the caller's promise.
@@ -120,7 +137,7 @@ unsafe fn cancel(slf: *mut ffi::PyObject, given: Arguments<'_>) -> *mut ffi::PyO
 }
 
 /// # Safety
-/// As of `answer`.
+/// As of `guarded`.
 #[inline(always)]
 unsafe fn place(slf: *mut ffi::PyObject, given: Arguments<'_>) -> *mut ffi::PyObject {
     let mut message = Message::default();
@@ -181,6 +198,19 @@ unsafe extern "C" fn raw_apply(
     unsafe { answer(slf, |py, owner| python_batch::apply(py, owner, rows)) }
 }
 
+unsafe extern "C" fn raw_take_events(
+    slf: *mut ffi::PyObject,
+    record: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    let work = |py: Python<'_>, owner: &PyEngine| {
+        // SAFETY: the argument is alive during the call.
+        let record = unsafe { Borrowed::from_ptr(py, record) };
+        owner.take_events(&record)
+    };
+    // SAFETY: Python calls a method of `Engine`.
+    unsafe { guarded(slf, work) }
+}
+
 macro_rules! raw_method {
     ($name:ident, $method:ident) => {
         unsafe extern "C" fn $name(
@@ -205,7 +235,7 @@ enum Raw {
     One(ffi::PyCFunction),
 }
 
-const RAW_METHODS: [(&CStr, Raw, &CStr); 6] = [
+const RAW_METHODS: [(&CStr, Raw, &CStr); 7] = [
     (
         c"submit",
         Raw::Several(raw_submit),
@@ -235,6 +265,11 @@ const RAW_METHODS: [(&CStr, Raw, &CStr); 6] = [
         c"apply",
         Raw::One(raw_apply),
         c"apply($self, rows, /)\n--\n\nCarry out rows of 32 or 64 bytes.",
+    ),
+    (
+        c"take_events",
+        Raw::One(raw_take_events),
+        c"take_events($self, record, /)\n--\n\nHand out the events since the last time.",
     ),
 ];
 

@@ -154,6 +154,14 @@ def test_a_single_call_that_makes_no_sense_is_an_error(engine: Engine) -> None:
     assert engine.waiting == 0
 
 
+@pytest.mark.parametrize("record", [np.dtype("u1"), np.dtype([("one", object), ("other", "V56")])])
+def test_events_are_records_of_sixty_four_bytes(engine: Engine, record: np.dtype[np.void]) -> None:
+    engine.submit(1, 0, 0, Side.BUY, 50, 10)
+    with pytest.raises(TypeError, match="expected one of 64 bytes"):
+        engine.take_events(record)
+    assert told(engine) == [(EventKind.ACCEPT, 1, 0, 50, 10)]
+
+
 @pytest.mark.parametrize(("symbol", "side"), [(2, 0), (2**31, 0), (2**32 - 1, 1), (0, 2)])
 def test_looking_at_a_book_or_a_side_there_is_not_shows_nothing(
     engine: Engine, symbol: int, side: int
@@ -168,7 +176,7 @@ def test_a_full_ring_stops_before_the_command_and_goes_on_when_read(engine: Engi
     rows["kind"], rows["id"] = Kind.CANCEL, 9
     done = face.apply(engine, rows)
     assert 0 < done < len(rows)
-    with pytest.raises(RuntimeError, match="take_events"):
+    with pytest.raises(RuntimeError, match="read the events first"):
         engine.submit(1, 0, 0, 0, 50, 1)
     assert engine.live == 0
     assert len(face.events(engine)) == done

@@ -140,7 +140,8 @@ mod tests {
             flags: u8::MAX,
             account: u32::MAX,
         };
-        let mut messages = [message; 64].as_slice();
+        let messages = [message; 64];
+        let mut messages = messages.as_slice();
         assert_eq!(engine.run_ahead::<true>(&mut messages), 64);
         assert_eq!(engine.run_ahead::<false>(&mut messages), 64);
         assert_eq!(engine.events().len(), 128);

@@ -121,11 +121,8 @@ impl Engine {
 
     /// Take an order out of book, table and risk.
     pub(crate) fn take_out(&mut self, standing: &Standing) {
-        self.ids.remove(
-            &self.matcher.arena,
-            self.ids
-                .entry_of(self.ids.mix(standing.order.id), standing.at),
-        );
+        let mixed = self.ids.mix(standing.order.id);
+        self.ids.forget(&self.matcher.arena, mixed, standing.at);
         self.matcher.remove(standing.at, standing.order.level);
         let owner = (standing.order.line as usize, standing.account as usize);
         let side = standing.side() as usize;

@@ -216,8 +216,9 @@ impl Arena {
     #[inline(always)]
     #[must_use]
     pub fn order_if_live(&self, at: Address) -> Option<Order> {
-        let cells = self.cells.get(at as usize..)?.first_chunk::<4>()?;
-        let is_slot = at >= self.first_order && (at - self.first_order).is_multiple_of(ORDER_CELLS);
+        let cells = self.cells.get(at as usize..at as usize + 4)?;
+        // The first order's address is a multiple as well: pages lie before it.
+        let is_slot = at >= self.first_order && at.is_multiple_of(ORDER_CELLS);
         (is_slot & (cells[2][1] != 0)).then(|| self.order(at))
     }
 

@@ -127,10 +127,8 @@ impl Engine {
             .release(owner, side, head.reserved_at, traded, gone);
         self.risk.fill(owner, side, price, traded);
         if gone {
-            self.ids.remove(
-                &self.matcher.arena,
-                self.ids.entry_of(self.ids.mix(head.order.id), head.at),
-            );
+            let mixed = self.ids.mix(head.order.id);
+            self.ids.forget(&self.matcher.arena, mixed, head.at);
             self.matcher.remove(head.at, head.order.level);
         } else if traded < head.order.open {
             self.matcher

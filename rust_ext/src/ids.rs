@@ -8,25 +8,9 @@
 #![allow(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 
 use crate::arena::{Address, Arena};
-use crate::memory::{Blank, Memory};
+use crate::bucket::{Bucket, ENTRIES, Entry, first};
+use crate::memory::Memory;
 use crate::prefetch::prefetch;
-
-const ENTRIES: usize = 8;
-
-/// One line of the table. An entry whose tag is 0 is free.
-#[derive(Debug, Clone, Copy)]
-#[repr(C, align(64))]
-struct Bucket {
-    tags: [u16; ENTRIES],
-    orders: [Address; ENTRIES],
-    /// 0 as long as nothing went on from here because there was no room.
-    ran_over: u32,
-    spare: [u32; 3],
-}
-
-// SAFETY: numbers, and a multiple of their alignment.
-#[allow(unsafe_code)]
-unsafe impl Blank for Bucket {}
 
 /// The table.
 #[derive(Debug, Clone)]
@@ -42,10 +26,6 @@ pub struct Mixed {
     /// The bucket where it belongs.
     home: u32,
 }
-
-/// The place of an entry in the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry(u32);
 
 /// What a look into the table found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,67 +45,8 @@ pub struct Vacancy {
 
 const NOT_FOUND: Found = Found {
     at: 0,
-    entry: Entry(0),
+    entry: Entry::of(0, 0),
 };
-
-impl Bucket {
-    /// Return two bits for each entry of a tag.
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    fn of_tag(&self, tag: u32) -> u32 {
-        use core::arch::x86_64::{
-            _mm_cmpeq_epi16, _mm_movemask_epi8, _mm_set_epi16, _mm_set1_epi16,
-        };
-        let tags = self.tags.map(u16::cast_signed);
-        // SAFETY: every x86-64 has SSE2, and nothing here takes an address.
-        unsafe {
-            let tags = _mm_set_epi16(
-                tags[7], tags[6], tags[5], tags[4], tags[3], tags[2], tags[1], tags[0],
-            );
-            let equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(tag as i16));
-            _mm_movemask_epi8(equal).cast_unsigned()
-        }
-    }
-
-    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    fn of_tag(&self, tag: u32) -> u32 {
-        let places = self.tags.iter().enumerate();
-        places
-            .map(|(place, own)| u32::from(u32::from(*own) == tag) * 3 << (2 * place))
-            .sum()
-    }
-
-    /// Return two bits for each free entry.
-    #[inline(always)]
-    fn free(&self) -> u32 {
-        self.of_tag(0)
-    }
-}
-
-/// Return the first entry that has bits; any if none has.
-#[inline(always)]
-const fn first(bits: u32) -> usize {
-    (bits.trailing_zeros() / 2) as usize % ENTRIES
-}
-
-impl Entry {
-    #[inline(always)]
-    const fn of(bucket: usize, place: usize) -> Self {
-        // Buckets are fewer than 2^24.
-        Self((bucket as u32).wrapping_mul(ENTRIES as u32) | place as u32)
-    }
-
-    #[inline(always)]
-    const fn bucket(self) -> usize {
-        self.0 as usize / ENTRIES
-    }
-
-    #[inline(always)]
-    const fn place(self) -> usize {
-        self.0 as usize % ENTRIES
-    }
-}
 
 impl IdTable {
     /// Reserve room for `orders` ids.
@@ -159,6 +80,14 @@ impl IdTable {
         debug_assert!((mixed.home as usize) < self.buckets.len());
         // SAFETY: `mix` made it a part of the count of buckets, which never changes.
         unsafe { self.buckets.get_unchecked(mixed.home as usize) }
+    }
+
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn home_mut(&mut self, mixed: Mixed) -> &mut Bucket {
+        debug_assert!((mixed.home as usize) < self.buckets.len());
+        // SAFETY: as of `home`.
+        unsafe { self.buckets.get_unchecked_mut(mixed.home as usize) }
     }
 
     /// Return the bucket of an entry that this table has named.
@@ -340,6 +269,24 @@ impl IdTable {
             }
             number = self.next(number);
         }
+    }
+
+    /// Take the entry of an order out; as `remove` of `entry_of`.
+    #[inline(always)]
+    pub fn forget(&mut self, arena: &Arena, mixed: Mixed, at: Address) {
+        let bucket = self.home_mut(mixed);
+        let hits = bucket.of_tag(mixed.tag);
+        if hits != 0 && bucket.orders[first(hits)] == at && bucket.ran_over == 0 {
+            bucket.tags[first(hits)] = 0;
+            return;
+        }
+        self.forget_further(arena, mixed, at);
+    }
+
+    #[cold]
+    fn forget_further(&mut self, arena: &Arena, mixed: Mixed, at: Address) {
+        let entry = self.entry_of(mixed, at);
+        self.remove(arena, entry);
     }
 
     /// Ask for the line of an id.

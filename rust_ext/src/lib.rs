@@ -41,8 +41,8 @@
 //! - [`message`] is what can be told, [`event`] what is told back, [`control::Limit`] what can be
 //!   limited, [`view`] what can be looked at: levels, queues, positions, bars.
 //! - [`journal`] writes commands to disk, [`snapshot`] an engine, [`recovery`] rebuilds from both.
-//! - [`engine`] is the path of a plain order; [`matcher`], [`ladder`], [`arena`], [`ids`] and
-//!   [`risk`] are its parts, each usable alone, and [`special`] what few orders meet.
+//! - [`engine`] is the path of a plain order; [`matcher`], [`ladder`], [`arena`] and [`risk`]
+//!   are its parts, each usable alone, and [`special`] what few orders meet.
 //! - The rules with an example each, and a picture of the memory, are docs/engine.md; the Python
 //!   face is behind the feature `python`.
 //!
@@ -58,11 +58,12 @@ mod amend;
 pub mod arena;
 mod auction;
 pub mod book;
+mod bucket;
 mod cancel;
 pub mod control;
 pub mod engine;
 pub mod event;
-pub mod ids;
+mod ids;
 mod image;
 pub mod journal;
 pub mod ladder;

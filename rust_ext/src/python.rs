@@ -40,6 +40,7 @@ mod _engine {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         super::check_interpreter(module.py())?;
         crate::python_desk::check_gil(module.py())?;
+        crate::python_number::learn_layout();
         crate::python_raw::add_raw_methods(module.py())
     }
 }

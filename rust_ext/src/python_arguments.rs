@@ -31,11 +31,24 @@ pub(crate) unsafe fn given<'a>(
 pub(crate) fn number(given: Arguments<'_>, place: usize) -> Option<i64> {
     let object = *given.get(place)?;
     // SAFETY: a live reference, while attached.
-    let number = unsafe { python_number::read(object) };
-    if number == -1 {
-        return number_slowly(object, place);
+    match unsafe { python_number::read(object) } {
+        -1 => number_slowly(object, place),
+        number => Some(number),
     }
-    Some(number)
+}
+
+/// Read the one argument that is a ticket; sets the error indicator when it is no number.
+///
+/// # Safety
+/// As of `given`.
+#[inline(always)]
+pub(crate) unsafe fn read_ticket(object: *mut ffi::PyObject) -> Option<u64> {
+    // SAFETY: a live reference, while attached.
+    let ticket = match unsafe { python_number::read_ticket(object) } {
+        -1 => number_slowly(object, 0)?,
+        ticket => ticket,
+    };
+    Some(ticket.cast_unsigned())
 }
 
 /// Read -1, an id above 2^63 - 1, or what is no number.

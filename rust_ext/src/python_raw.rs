@@ -13,7 +13,9 @@ use pyo3::prelude::*;
 
 use crate::event::{EventKind, Reason};
 use crate::message::Message;
-use crate::python_arguments::{Arguments, given, number, read_cancel, read_modify, read_submit};
+use crate::python_arguments::{
+    Arguments, given, read_cancel, read_modify, read_submit, read_ticket,
+};
 use crate::python_batch;
 use crate::python_desk::Desk;
 use crate::python_engine::PyEngine;
@@ -164,7 +166,8 @@ unsafe extern "C" fn raw_withdraw(
     slf: *mut ffi::PyObject,
     ticket: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    let Some(ticket) = number(&[ticket], 0).map(i64::cast_unsigned) else {
+    // SAFETY: the argument is alive during the call.
+    let Some(ticket) = (unsafe { read_ticket(ticket) }) else {
         return std::ptr::null_mut();
     };
     let work = |_: Python<'_>, owner: &PyEngine| {
@@ -172,7 +175,7 @@ unsafe extern "C" fn raw_withdraw(
         let Desk {
             engine, journal, ..
         } = &mut *hold;
-        if !engine.has_room_for_events() {
+        if !engine.has_room_for_an_event() {
             return Err(full());
         }
         if let Some(journal) = journal

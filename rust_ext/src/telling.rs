@@ -32,6 +32,13 @@ impl Engine {
         self.events.len() + most <= self.size.events
     }
 
+    /// Whether one event more fits: all that is told of a cancel, which makes room for two.
+    #[inline(always)]
+    #[must_use]
+    pub const fn has_room_for_an_event(&self) -> bool {
+        self.events.len() < self.size.events
+    }
+
     /// Write an event about a command's order.
     #[inline(always)]
     pub(crate) fn tell(&mut self, kind: EventKind, message: &Message, open: u32) {

@@ -172,14 +172,18 @@ def test_looking_at_a_book_or_a_side_there_is_not_shows_nothing(
 
 
 def test_a_full_ring_stops_before_the_command_and_goes_on_when_read(engine: Engine) -> None:
+    tickets = [engine.place(order_id, 0, 0, Side.BUY, 50, 1) for order_id in range(20)]
+    face.events(engine)
     rows = np.zeros(6_000, MESSAGE)
-    rows["kind"], rows["id"] = Kind.CANCEL, 9
+    rows["kind"], rows["id"] = Kind.CANCEL, 99
     done = face.apply(engine, rows)
     assert 0 < done < len(rows)
     with pytest.raises(RuntimeError, match="read the events first"):
-        engine.submit(1, 0, 0, 0, 50, 1)
+        engine.submit(21, 0, 0, Side.BUY, 50, 1)
+    # A cancel makes room for what is told of it.
+    assert [engine.withdraw(ticket) for ticket in tickets] == [1] * 20
     assert engine.live == 0
-    assert len(face.events(engine)) == done
+    assert len(face.events(engine)) == done + 20
     assert face.apply(engine, rows[done:]) == len(rows) - done
 
 

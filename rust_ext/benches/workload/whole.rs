@@ -81,12 +81,13 @@ impl Whole {
 
     pub fn run(&mut self, messages: &[Message]) {
         for batch in messages.chunks(BATCH) {
+            let done = self.engine.run(batch);
+            assert_eq!(done, batch.len());
+            // What happened is read when what was carried out is on its way to the disk, as from Python.
             if let Some(journal) = &mut self.journal {
                 journal.append_messages(batch);
                 journal.commit().unwrap();
             }
-            let done = self.engine.run(batch);
-            assert_eq!(done, batch.len());
             self.read();
         }
     }

@@ -85,6 +85,8 @@ pub mod view;
 #[cfg(feature = "python")]
 mod python;
 #[cfg(feature = "python")]
+mod python_answer;
+#[cfg(feature = "python")]
 mod python_arguments;
 #[cfg(feature = "python")]
 mod python_batch;

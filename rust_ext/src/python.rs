@@ -41,6 +41,7 @@ mod _engine {
         super::check_interpreter(module.py())?;
         crate::python_desk::check_gil(module.py())?;
         crate::python_number::learn_layout();
+        crate::python_answer::keep_answers(module.py())?;
         crate::python_raw::add_raw_methods(module.py())
     }
 }

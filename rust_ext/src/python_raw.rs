@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 
 use crate::event::{EventKind, Reason};
 use crate::message::Message;
+use crate::python_answer::answer_of;
 use crate::python_arguments::{
     Arguments, given, read_cancel, read_modify, read_submit, read_ticket,
 };
@@ -56,8 +57,8 @@ unsafe fn answer(
 ) -> *mut ffi::PyObject {
     let work = |py: Python<'_>, owner: &PyEngine| {
         let number = work(py, owner)?;
-        // SAFETY: attached; the error indicator is not set.
-        Ok(unsafe { ffi::PyLong_FromLongLong(number) })
+        // SAFETY: attached; the error indicator is not set, and the module keeps the answers.
+        Ok(unsafe { answer_of(number) })
     };
     // SAFETY: the caller's promise.
     unsafe { guarded(slf, work) }

@@ -148,7 +148,9 @@ impl Account {
     #[inline(always)]
     const fn count(&mut self, now: u64, window: u64) {
         let is_new_window = now >= self.rate_ends;
-        self.rate_count = (self.rate_count * !is_new_window as u32).wrapping_add(1);
+        let sent = (self.rate_count * !is_new_window as u32).wrapping_add(1);
+        // The largest number is no limit, and is never reached.
+        self.rate_count = if sent == u32::MAX { sent - 1 } else { sent };
         if is_new_window {
             self.rate_ends = now.saturating_add(window);
         }
@@ -283,7 +285,6 @@ impl Risk {
         if BARE {
             return;
         }
-
         self.accounts[account].count(now, self.rate_window);
     }
 
@@ -293,7 +294,6 @@ impl Risk {
         if BARE {
             return;
         }
-
         let open = &mut self.lines[line].open[side & 1];
         *open = sum(*open, i64::from(shares));
         let value = value_of(price, shares);
@@ -313,7 +313,6 @@ impl Risk {
         if BARE {
             return;
         }
-
         let open = &mut self.lines[line].open[side & 1];
         *open = difference(*open, i64::from(shares));
         let value = value_of(price, shares);

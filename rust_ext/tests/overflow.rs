@@ -5,6 +5,7 @@ use engine::control::Limit;
 use engine::event::Reason;
 use engine::message::*;
 use engine::money::MONEY_MAX;
+use engine::risk::{Ask, Risk};
 use engine::{Command, Engine, Event, EventKind, Message, Size};
 
 const PRICE: i64 = PRICE_MAX;
@@ -129,4 +130,23 @@ fn an_iceberg_of_too_many_portions_is_refused_new_and_changed() {
     let facts = (refused.reason, refused.other, refused.fact);
     assert_eq!(facts, (Reason::BadQuantity, 200, 202));
     assert_eq!(engine.open(1), Some(200));
+}
+
+#[test]
+fn an_account_without_a_limit_of_its_rate_may_send_orders_for_ever() {
+    let mut risk = Risk::new(1, 1);
+    let ask = Ask {
+        side: 0,
+        quantity: 1,
+        price: 1,
+        now: 5,
+    };
+    risk.take(0, 0, &ask);
+    risk.accounts[0].rate_count = u32::MAX - 2;
+    for _ in 0..3 {
+        assert_eq!(risk.explain(0, 0, &ask), None);
+        risk.take(0, 0, &ask);
+    }
+    risk.accounts[0].rate_max = u32::MAX - 1;
+    assert!(risk.breaches(0, 0, &ask));
 }

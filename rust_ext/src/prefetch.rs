@@ -1,5 +1,5 @@
-//! Asking for a cache line before it is needed. With `memory` and the look of `ids` the only `unsafe` of
-//! the pure engine.
+//! Asking for a cache line before it is needed. With `memory`, the look of `bucket` and the buckets of `ids`
+//! the only `unsafe` of the pure engine.
 //!
 //! Measured on the full path: 40.7 to 35.9 ns a message with one book, 50.4 to 43.6 with a hundred.
 //! A prefetch reads nothing and writes nothing; the address is inside the slice it is made from.

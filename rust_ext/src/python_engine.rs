@@ -13,7 +13,7 @@ use crate::engine::{Engine, Size};
 use crate::journal::{Durability, Journal, JournalError};
 use crate::message::Message;
 use crate::python_desk::{BLOCK_ROWS, Desk, Shared};
-use crate::python_events::{Spares, array_of, check_record};
+use crate::python_events::{Record, Spares};
 use crate::python_recovery::PyRecovery;
 
 /// The most books times accounts, orders: what one process can hold.
@@ -40,11 +40,11 @@ pub struct PyEngine {
 impl PyEngine {
     /// Hand out the events since the last time; they are the caller's for as long as they like.
     pub(crate) fn take_events(&self, record: &Bound<'_, PyAny>) -> PyResult<*mut ffi::PyObject> {
-        check_record(record)?;
+        let record = Record::of(record)?;
         let mut desk = self.desk.hold()?;
         let empty = self.spares.take(desk.engine.size().events);
         let events = desk.engine.exchange_events(empty);
-        array_of(record, events, Arc::clone(&self.spares))
+        record.array(events, Arc::clone(&self.spares))
     }
 
     fn over(engine: Engine, journal: Option<Journal>, path: PathBuf) -> Self {

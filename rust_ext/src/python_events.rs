@@ -1,6 +1,7 @@
 //! Events that were taken, as an array for Python.
 #![allow(unsafe_code)]
 
+use std::ptr::null_mut;
 use std::sync::{Arc, Mutex};
 
 use numpy::npyffi::{NPY_ARRAY_CARRAY, NpyTypes, PY_ARRAY_API};
@@ -47,54 +48,56 @@ impl Drop for PyEvents {
     }
 }
 
-/// Check that an array of events may be of these records: what they are called is the caller's.
-pub(crate) fn check_record(record: &Bound<'_, PyAny>) -> PyResult<()> {
-    let record = record.cast::<PyArrayDescr>()?;
-    if record.itemsize() == size_of::<Event>() && !record.has_object() {
-        return Ok(());
-    }
-    let text = format!("record: expected one of {} bytes", size_of::<Event>());
-    Err(PyTypeError::new_err(text))
-}
+/// What a record of an array of events is called: 64 bytes, the names are the caller's.
+pub(crate) struct Record<'a, 'py>(&'a Bound<'py, PyArrayDescr>);
 
-/// Return an array over events, without copying them: numpy's own way in takes a third of the time that a
-/// buffer takes which numpy is told to look into.
-///
-/// `record` passed `check_record`.
-pub(crate) fn array_of(
-    record: &Bound<'_, PyAny>,
-    events: Vec<Event>,
-    spares: Arc<Spares>,
-) -> PyResult<*mut ffi::PyObject> {
-    let py = record.py();
-    let mut count = events.len().cast_signed();
-    let start = events.as_ptr().cast_mut().cast();
-    let owner = Bound::new(py, PyEvents { events, spares })?;
-    // SAFETY: `Event` is `repr(C)` of 64 bytes without padding, as is `record`, and any bytes are one. The
-    // array keeps its owner, so the vector stays where it is as long as the array is there; nobody here
-    // reads or writes an event before that. Both functions take over what they are given.
-    unsafe {
-        let class = PY_ARRAY_API.get_type_object(py, NpyTypes::PyArray_Type);
-        let record = record.clone().into_ptr().cast();
-        let (strides, like) = (std::ptr::null_mut(), std::ptr::null_mut());
-        let array = PY_ARRAY_API.PyArray_NewFromDescr(
-            py,
-            class,
-            record,
-            1,
-            &raw mut count,
-            strides,
-            start,
-            NPY_ARRAY_CARRAY,
-            like,
-        );
-        if array.is_null() {
-            return Err(PyErr::fetch(py));
+impl<'a, 'py> Record<'a, 'py> {
+    pub(crate) fn of(record: &'a Bound<'py, PyAny>) -> PyResult<Self> {
+        let record = record.cast::<PyArrayDescr>()?;
+        if record.itemsize() == size_of::<Event>() && !record.has_object() {
+            return Ok(Self(record));
         }
-        if PY_ARRAY_API.PyArray_SetBaseObject(py, array.cast(), owner.into_ptr()) < 0 {
-            ffi::Py_DECREF(array);
-            return Err(PyErr::fetch(py));
+        let text = format!("record: expected one of {} bytes", size_of::<Event>());
+        Err(PyTypeError::new_err(text))
+    }
+
+    /// Return an array over events, without copying them: numpy's own way in takes a third of the time that
+    /// a buffer takes which numpy is told to look into.
+    pub(crate) fn array(
+        &self,
+        events: Vec<Event>,
+        spares: Arc<Spares>,
+    ) -> PyResult<*mut ffi::PyObject> {
+        let py = self.0.py();
+        let mut count = events.len().cast_signed();
+        let start = events.as_ptr().cast_mut().cast();
+        let owner = Bound::new(py, PyEvents { events, spares })?;
+        let record = self.0.clone().into_ptr().cast();
+        // SAFETY: `Event` is `repr(C)` of 64 bytes without padding, and any bytes are a record. The array
+        // keeps its owner, so the vector stays where it is as long as the array is there; nobody here reads
+        // or writes an event before that. Both functions take over the references they are given.
+        unsafe {
+            let class = PY_ARRAY_API.get_type_object(py, NpyTypes::PyArray_Type);
+            let (dimensions, flags) = (&raw mut count, NPY_ARRAY_CARRAY);
+            let array = PY_ARRAY_API.PyArray_NewFromDescr(
+                py,
+                class,
+                record,
+                1,
+                dimensions,
+                null_mut(),
+                start,
+                flags,
+                null_mut(),
+            );
+            if array.is_null() {
+                return Err(PyErr::fetch(py));
+            }
+            if PY_ARRAY_API.PyArray_SetBaseObject(py, array.cast(), owner.into_ptr()) < 0 {
+                ffi::Py_DECREF(array);
+                return Err(PyErr::fetch(py));
+            }
+            Ok(array)
         }
-        Ok(array)
     }
 }
